@@ -1,0 +1,1 @@
+"""What is being said? Networks, queries, language, sentiment and spam; gives mentions and counts."""

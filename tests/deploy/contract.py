@@ -1,0 +1,16 @@
+"""The metrics that the world outside relies on: the one list that boards, rules and tests are held to."""
+
+METRICS: dict[str, tuple[str, ...]] = {
+    "foreshock_mentions_total": ("brand", "source", "sentiment"),
+    "foreshock_window_mentions": ("brand",),
+    "foreshock_expected_mentions": ("brand",),
+    "foreshock_expected_mentions_upper": ("brand",),
+    "foreshock_negative_share": ("brand",),
+    "foreshock_anomaly_score": ("brand", "detector"),
+    "foreshock_episode_severity": ("brand",),
+    "foreshock_completeness_ratio": ("brand", "source"),
+    "foreshock_collector_lag_seconds": ("source",),
+    "foreshock_collector_cost_dollars_total": ("source",),
+    "foreshock_notifications_total": ("channel", "outcome"),
+}
+"""Name in the exposition, and its labels."""

@@ -1,0 +1,264 @@
+"""The one way out: every request to another machine goes through here, so that none reaches an internal address."""
+
+import asyncio
+import ipaddress
+import logging
+import socket
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from collectors.collector import CollectorError
+
+USER_AGENT = "foreshock (early warning of brand crises)"
+MAX_BYTES = 8 * 2**20
+"""Decompressed bytes of one answer: no feed, page of posts or receipt that is worth reading is larger."""
+TIMEOUT = 30.0
+"""Seconds for the whole of one fetch, redirects included."""
+MAX_REDIRECTS = 5
+
+# Both write whole addresses and headers, and with them tokens, below this level.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+
+#: Global unicast; everything else of IPv6 is local, mapped, translated or unassigned (RFC 4291, section 2.4).
+_UNICAST6 = ipaddress.IPv6Network("2000::/3")
+#: The well-known prefix of NAT64 (RFC 6052, section 2.1): the last 32 bits are an IPv4 address.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+#: Routable by their number, and yet never another company's server.
+_NOT_OUTSIDE = tuple(
+    ipaddress.ip_network(block)
+    for block in (
+        "168.63.129.16/32",  # Azure's own service address inside every virtual machine
+        "192.0.0.0/24",  # protocol assignments, RFC 6890, and a cloud's metadata; older Pythons call parts of it global
+        "192.88.99.0/24",  # 6to4 relays, RFC 7526
+        "2001::/23",  # Teredo, ORCHID and other protocol assignments, RFC 2928
+        "2002::/16",  # 6to4: wraps any IPv4 address
+        "3fff::/20",  # documentation, RFC 9637
+    )
+)
+
+
+class OutboundError(CollectorError):
+    """The other side could not be reached, was too slow, or said too much."""
+
+
+class OutboundRefused(OutboundError):
+    """The address is not one that this service may go to."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: header names are lower-case, `body` is decompressed, `url` is the last one after redirects."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+    def retry_after(self, now: datetime) -> float | None:
+        """Seconds that `Retry-After` asks for (a number or a date, RFC 9110, section 10.2.3)."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isascii() and value.isdigit():
+            return float(value[:9])
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - now).total_seconds())
+
+
+def is_outside(address: Address) -> bool:
+    """Whether `address` is globally routable unicast, so that no machine of one's own network can stand behind it."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in _NAT64:
+            return is_outside(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if address not in _UNICAST6:
+            return False
+    if any(address in block for block in _NOT_OUTSIDE):
+        return False
+    return address.is_global and not address.is_multicast
+
+
+def origin(url: httpx.URL) -> str:
+    """Scheme, host and port alone: user, path and query may carry secrets and are never written anywhere."""
+    port = f":{url.port}" if url.port else ""
+    return f"{url.scheme}://{url.host}{port}"
+
+
+async def system_resolver(host: str, port: int) -> list[str]:
+    """Every address of `host`, in the system's order of preference."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class GuardedTransport(httpx.AsyncBaseTransport):
+    """Resolves a host once, judges every address, and connects only to one of those that it judged."""
+
+    def __init__(self, allow_hosts: frozenset[str], resolve: Resolver, proxy: str | None) -> None:
+        self._allow = frozenset(host.strip().lower() for host in allow_hosts)
+        self._resolve = resolve
+        # A connection is kept by address here, and names share addresses: reuse could carry one name's secret
+        # over a connection that was proven for another name.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._inner = httpx.AsyncHTTPTransport(trust_env=False, limits=limits, proxy=proxy)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request` to a judged address of its host, under the host's own name."""
+        url = request.url
+        addresses = await self._addresses(url)
+        for address in addresses:
+            pinned = httpx.Request(
+                request.method,
+                url.copy_with(host=address),
+                headers=request.headers,  # carries the Host of the name
+                stream=request.stream,
+                extensions={**request.extensions, "sni_hostname": url.host},
+            )
+            try:
+                return await self._inner.handle_async_request(pinned)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                if address == addresses[-1]:
+                    raise
+        raise OutboundError(f"{origin(url)} has no address")
+
+    async def _addresses(self, url: httpx.URL) -> list[str]:
+        if url.scheme not in ("http", "https") or not url.host:
+            raise OutboundRefused(f"{url.scheme or 'no scheme'} is not a way out; only http and https are")
+        port = url.port or (443 if url.scheme == "https" else 80)
+        try:
+            found = list(await self._resolve(url.host, port))
+        except (OSError, UnicodeError):
+            raise OutboundError(f"{origin(url)} is not a known host") from None
+        if not {url.host.lower(), f"{url.host.lower()}:{port}"} & self._allow:
+            for address in found:
+                if not is_outside(ipaddress.ip_address(address)):
+                    raise OutboundRefused(
+                        f"{origin(url)} is at an internal address; an operator may name it in FORESHOCK_ALLOW_HOSTS"
+                    )
+        return found
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+        await self._inner.aclose()
+
+
+class Outbound:
+    """A guarded HTTP client with a limit of bytes and of seconds for every fetch.
+
+    `allow_hosts` are the operator's exceptions ("host" or "host:port"); `proxy` is the operator's, and only its own
+    connection is not judged. Cookies are not kept. Use it as an async context manager, or call `aclose`.
+    """
+
+    def __init__(
+        self,
+        allow_hosts: frozenset[str] = frozenset(),
+        user_agent: str = USER_AGENT,
+        max_bytes: int = MAX_BYTES,
+        timeout: float = TIMEOUT,
+        proxy: str | None = None,
+        resolve: Resolver = system_resolver,
+    ) -> None:
+        self.max_bytes = max_bytes
+        self.timeout = timeout
+        self._http = httpx.AsyncClient(
+            transport=GuardedTransport(allow_hosts, resolve, proxy),
+            headers={"User-Agent": user_agent, "Accept-Encoding": "gzip"},
+            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
+            timeout=timeout,
+            trust_env=False,
+        )
+
+    async def fetch(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> Answer:
+        """Send one request and read the whole answer, whatever its status.
+
+        A GET follows redirects; anything else hands the redirect back, since a signed body was meant for one place.
+
+        Raises:
+            OutboundRefused: the URL, or one it redirects to, is not http(s) to an outside address.
+            OutboundError: unknown host, no connection, time-out, broken or too large an answer, too many redirects.
+        """
+        try:
+            request = self._http.build_request(method, url, headers=headers, params=params, content=content)
+        except (httpx.InvalidURL, ValueError, TypeError):
+            raise OutboundRefused("not a URL that can be fetched; write it as https://host/path") from None
+        at = origin(request.url)
+        try:
+            async with asyncio.timeout(self.timeout):
+                return await self._follow(request)
+        except (TimeoutError, httpx.TimeoutException):
+            raise OutboundError(f"{at} did not answer in {self.timeout:g} seconds") from None
+        except httpx.ConnectError:
+            raise OutboundError(f"{at} refused the connection, or its certificate is not valid") from None
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, zlib.error) as error:
+            raise OutboundError(f"{at} broke off or answered no valid HTTP ({type(error).__name__})") from None
+
+    async def _follow(self, request: httpx.Request) -> Answer:
+        at = origin(request.url)
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._http.send(request, stream=True)
+            try:
+                if request.method != "GET" or response.next_request is None:
+                    return await self._read(response)
+                request = response.next_request
+            finally:
+                await response.aclose()
+        raise OutboundError(f"{at} redirects more than {MAX_REDIRECTS} times")
+
+    async def _read(self, response: httpx.Response) -> Answer:
+        body = bytearray()
+        async for piece in self._decoded(response):
+            body += piece
+            if len(body) > self.max_bytes:
+                raise OutboundError(f"{origin(response.url)} answered with more than {self.max_bytes} bytes")
+        return Answer(response.status_code, dict(response.headers), bytes(body), str(response.url))
+
+    async def _decoded(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """Decompress in steps of bounded size: a kilobyte may hold a megabyte, and nested codings far more."""
+        coding = response.headers.get("content-encoding", "identity").strip().lower()
+        if coding not in ("identity", "", "gzip", "x-gzip"):
+            raise OutboundError(f"{origin(response.url)} answered in a coding that was not asked for; gzip would be")
+        unzip = zlib.decompressobj(zlib.MAX_WBITS | 16) if "gzip" in coding else None
+        async for piece in response.aiter_raw():
+            if unzip is None:
+                yield piece
+                continue
+            rest = piece
+            while rest:
+                if unzip.eof:  # gzip members may follow one another
+                    unzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
+                yield unzip.decompress(rest, 2**16)
+                rest = unzip.unconsumed_tail or unzip.unused_data
+        if unzip is not None and not unzip.eof:
+            raise OutboundError(f"{origin(response.url)} broke off inside a compressed answer")
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

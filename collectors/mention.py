@@ -54,7 +54,7 @@ class Mention(_Record):
 
 
 class Count(_Record):
-    """How often a brand was mentioned on a source in `seconds` from `start`; a later one for the same bucket replaces."""
+    """How often a brand was mentioned in `seconds` from `start`; a later one for the same bucket replaces."""
 
     brand: str = Field(min_length=1, max_length=200)
     source: SourceName

@@ -44,7 +44,7 @@ def distinctive(now: Iterable[str], before: Iterable[str], exclude: str = "") ->
     without a list of them. A text counts a term once, however often it repeats it. The words of `exclude`, the brand's
     query, are left out. Nothing is told where either side is empty.
     """
-    own = {_bare(term) for term in _terms(exclude)}
+    own = {_bare(term) for term in terms(exclude)}
     y_now, y_before = _count(now), _count(before)
     n_now, n_before = sum(y_now.values()), sum(y_before.values())
     if not n_now or not n_before or len(y_now | y_before) == 1:
@@ -66,7 +66,7 @@ def distinctive(now: Iterable[str], before: Iterable[str], exclude: str = "") ->
 def _count(texts: Iterable[str]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(set(_terms(text)))
+        counts.update(set(terms(text)))
     return counts
 
 
@@ -76,7 +76,7 @@ def _word() -> re.Pattern[str]:
     return re.compile(f"[#@]?[\\w{marks}]+(?:'[\\w{marks}]+)*")  # \w alone would cut Hindi words at their vowel signs
 
 
-def _terms(text: str) -> Iterator[str]:
+def terms(text: str) -> Iterator[str]:
     """Words, #hashtags and @handles; pairs of neighbours in scripts that do not part words."""
     for word in _word().findall(_LINK.sub(" ", fold(text))):
         if word.isascii():

@@ -1,1 +1,1 @@
-"""Who must know, and what happens next? Storage, pipeline, episodes, notifications, REST, metrics, page, command line."""
+"""Who must know, and what happens next? Storage, pipeline, episodes, notifications, REST, metrics, page, commands."""

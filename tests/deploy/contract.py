@@ -14,3 +14,12 @@ METRICS: dict[str, tuple[str, ...]] = {
     "foreshock_notifications_total": ("channel", "outcome"),
 }
 """Name in the exposition, and its labels."""
+
+ADDITIONAL: dict[str, tuple[str, ...]] = {
+    "foreshock_deleted_mentions_total": ("brand", "source"),
+    "foreshock_ingest_backlog_entries": (),
+}
+"""What the service shows of itself beyond that; on no board yet."""
+
+EXPORTED = METRICS | ADDITIONAL
+"""Everything that `/metrics` may show."""

@@ -1,0 +1,1 @@
+"""The REST API, the stream of events and the board, one subject a file."""

@@ -1,0 +1,135 @@
+"""The `api` process: REST and the board on one port, `/metrics` on another."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Response
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
+from fastapi.responses import JSONResponse
+from starlette.staticfiles import StaticFiles
+
+from collectors.mention import Count, Mention
+from service import metrics
+from service.api import board, brands, episodes, mentions, problems, stream
+from service.api.context import Caller, Context
+from service.clock import open_clock
+from service.events import Events
+from service.ingest import Ingest
+from service.registry import Registry
+from service.settings import Settings
+from service.store import Store
+
+
+class _Static(StaticFiles):
+    """Files that a browser asks for again after an upgrade."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+LOCAL_NAMES = ["127.0.0.1", "localhost", "[::1]"]
+
+
+def make_app(context: Context, events: Events) -> FastAPI:
+    """Return the web application."""
+    app = FastAPI(title="Foreshock", version="1", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.context, app.state.events = context, events
+    problems.install(app)
+    for router in (mentions.router, brands.router, episodes.router, stream.router, board.router):
+        app.include_router(router)
+    app.mount("/static", _Static(directory=Path(__file__).parent.parent / "board" / "static"), name="static")
+    if context.settings.loopback:
+        # A page elsewhere whose name was made to resolve to this machine must not reach the service.
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOCAL_NAMES)
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> Response:
+        await context.store.do("PING")
+        return JSONResponse({"status": "ready"})
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi(_: Caller) -> Response:
+        return JSONResponse(_schema(app))
+
+    return app
+
+
+async def serve(settings: Settings) -> None:
+    """Run the process until it is told to stop.
+
+    Raises:
+        OSError: a port is in use.
+    """
+    assert settings.redis_url is not None
+    with (
+        listening(settings.host, settings.port) as front,
+        listening(settings.metrics_host, settings.metrics_port) as side,
+    ):
+        async with Store(settings.redis_url) as store:
+            await store.prepare()
+            clock, registry = await open_clock(store), Registry(store)
+            events = Events(store)
+            context = Context(settings, store, clock, registry, Ingest(store, clock, registry))
+            async with running(events.run()):
+                await asyncio.gather(
+                    _server(make_app(context, events)).serve(sockets=[front]),
+                    _server(metrics.app(store, clock, registry)).serve(sockets=[side]),
+                )
+
+
+def _schema(app: FastAPI) -> dict[str, Any]:
+    """Return OpenAPI with the models that are read from the body by hand."""
+    schema = app.openapi()
+    for model in (Mention, Count):
+        found = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schema["components"]["schemas"] |= found.pop("$defs", {}) | {model.__name__: found}
+    return schema
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on host and port.
+
+    Raises:
+        OSError: the port is in use, or the host is not ours; the message says which.
+    """
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512
+        )
+    except OSError as error:
+        raise OSError(f"{host}:{port} can't be listened on ({error.strerror}); choose another port") from None
+
+
+def _server(app: object) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    return uvicorn.Server(config)
+
+
+@contextlib.asynccontextmanager
+async def running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run coroutines beside the body and end them with it."""
+    tasks = [asyncio.create_task(w) for w in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,67 @@
+"""What is watched: a brand, composed of the collectors' part (query, sources), the detectors' (budget) and ours."""
+
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from collectors.mention import Instant
+from collectors.query import QueryError, parse
+from collectors.registry import SourceConfig
+
+BrandName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+def _query(text: str) -> str:
+    try:
+        parse(text)
+    except QueryError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+def _timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"no time zone {name!r}; a name like Europe/Berlin or UTC is expected") from None
+    return name
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Campaign(_Config):
+    """A planned event that raises the expected volume; negativity stays armed."""
+
+    name: str = Field(min_length=1, max_length=200)
+    start: Instant
+    end: Instant
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("end must be later than start")
+        return self
+
+
+class Brand(_Config):
+    """One watched brand."""
+
+    name: BrandName
+    query: Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(_query)]
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    budget: float = Field(default=0.5, ge=0.01, le=50, description="false pages a week, at the most")
+    sources: list[SourceConfig] = Field(default_factory=list, max_length=100)
+    campaigns: list[Campaign] = Field(default_factory=list, max_length=1000)
+
+
+class Webhook(_Config):
+    """A receiver of every event, signed by Standard Webhooks."""
+
+    name: BrandName
+    url: Annotated[str, StringConstraints(pattern=r"^https?://", max_length=2048)]
+    secret: Annotated[str, StringConstraints(pattern=r"^whsec_[A-Za-z0-9+/=]{32,}$")] = Field(
+        description="whsec_ and at least 24 random bytes in base64", repr=False
+    )

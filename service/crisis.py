@@ -1,0 +1,162 @@
+"""From what the detectors found to an episode: opened, escalated, kept up to date, resolved."""
+
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any
+
+from detectors.growth import Growth
+from detectors.verdict import Verdict
+from service import keys
+from service.clock import iso
+from service.episode import Ahead, Episode, new_id
+from service.evidence import gather
+from service.policy import severity
+from service.watcher import Watcher
+
+METHOD = (
+    "robust seasonal forecast per source (level, time of day, day of week), negative binomial tails over windows of "
+    "5 minutes to a day, thresholds by peaks over threshold on the brand's own history"
+)
+BY = "foreshock"
+UPDATE_SECONDS = 600.0
+"""An open episode is told again, at the most this often, while it only goes on."""
+
+
+def at(instant: float) -> datetime:
+    """Return POSIX seconds as a time."""
+    return datetime.fromtimestamp(instant, UTC)
+
+
+def _number(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _proof(verdict: Verdict, worst: float) -> dict[str, Any]:
+    return {
+        "detector": verdict.detector,
+        "score": round(worst, 1),
+        "observed": _number(verdict.observed),
+        "expected": _number(verdict.expected),
+        "low": verdict.low,
+        "high": verdict.high,
+        "p_value": verdict.p_value,
+        "window_seconds": verdict.window,
+        "reason": verdict.reason,
+    }
+
+
+async def _surroundings(watcher: Watcher, start: float, now: float, detector: str) -> dict[str, Any]:
+    """Return what an episode shows beside the verdict: evidence, growth, completeness."""
+    brand = watcher.brand
+    told = watcher.minutes.completeness(now)
+    hour = watcher.minutes.last_hour(now)
+    evidence = await gather(watcher.store, brand.name, brand.query, start, now, angry=detector == "revolt")
+    evidence["excluded"] = int(hour["excluded"])
+    return {
+        "evidence": evidence,
+        "growth": _ahead(watcher.growth(detector, start, now)),
+        "completeness": {s: {"ratio": t["ratio"], "complete_until": iso(t["complete_until"])} for s, t in told.items()},
+    }
+
+
+def _ahead(growth: Growth | None) -> Ahead | None:
+    if growth is None:
+        return None
+    return Ahead(
+        doubling_minutes=_minutes(growth.doubling),
+        low=_minutes(growth.low),
+        high=_minutes(growth.high),
+        ahead={str(hours): _number(count) for hours, count in growth.ahead.items()},
+    )
+
+
+def _minutes(seconds: float) -> float | None:
+    return round(seconds / 60, 1) if isfinite(seconds) else None
+
+
+async def opened(watcher: Watcher, verdict: Verdict, now: float) -> Episode:
+    """Return a new crisis of the brand, found at `now` (POSIX seconds)."""
+    name = watcher.brand.name
+    start = watcher.onset(verdict, now)
+    episode = Episode(
+        id=new_id(keys.shard(name), now, name),
+        version=0,
+        kind="crisis",
+        brand=name,
+        severity=severity(verdict.score),
+        opened_at=at(now),
+        started_at=at(start),
+        updated_at=at(now),
+        method=METHOD,
+        budget=watcher.brand.budget,
+        replay_command=_replay(watcher, now),
+        **_proof(verdict, verdict.score),
+        **await _surroundings(watcher, start, now, verdict.detector),
+    )
+    return episode.told(at(now), "episode.opened", BY, verdict.reason)
+
+
+async def went_on(watcher: Watcher, episode: Episode, verdict: Verdict, now: float, escalated: bool) -> Episode | None:
+    """Return an open episode with the newest proof; None where there is nothing new to tell."""
+    worse = verdict.score >= episode.score + 5.0
+    if not escalated and not worse and now - episode.updated_at.timestamp() < UPDATE_SECONDS:
+        return None
+    start = episode.started_at.timestamp()
+    change = await _surroundings(watcher, start, now, verdict.detector)
+    change["evidence"]["first_mentions"] = episode.evidence.get("first_mentions", [])
+    if verdict.score >= episode.score:
+        change |= _proof(verdict, verdict.score)
+    if not escalated:
+        return episode.told(at(now), "episode.updated", BY, None, **change)
+    reopened = {"state": "open", "closed_at": None} if episode.state == "resolved" else {}
+    change["severity"] = max(episode.severity, severity(verdict.score))
+    return episode.told(at(now), "episode.escalated", BY, verdict.reason, **change, **reopened)
+
+
+def resolved(episode: Episode, now: float, why: str) -> Episode:
+    """Return an episode after it ended by itself."""
+    return episode.told(at(now), "episode.resolved", BY, why, state="resolved", closed_at=at(now))
+
+
+def blind(watcher: Watcher, told: float, every: float, now: float) -> Episode:
+    """Return a new blind episode: so little is known that calm can't be told from silence."""
+    name = watcher.brand.name
+    silent = [s for s, t in watcher.minutes.completeness(now).items() if (t["ratio"] or 0.0) < 0.5]
+    reason = f"only {100 * told / every:.0f} % of what is expected can be seen; silent: {', '.join(silent) or 'none'}"
+    episode = Episode(
+        id=new_id(keys.shard(name), now, f"{name}-blind"),
+        version=0,
+        kind="blind",
+        brand=name,
+        severity=1,
+        detector="blind",
+        score=50.0,
+        opened_at=at(now),
+        started_at=at(now),
+        updated_at=at(now),
+        observed=_number(told),
+        expected=_number(every),
+        low=_number(every / 2),
+        high=_number(every),
+        p_value=None,
+        window_seconds=3600.0,
+        method="share of the expected mentions of the last hour whose sources have told all they will",
+        reason=reason,
+        budget=watcher.brand.budget,
+        completeness={
+            s: {"ratio": t["ratio"], "complete_until": iso(t["complete_until"])}
+            for s, t in watcher.minutes.completeness(now).items()
+        },
+        replay_command=_replay(watcher, now),
+    )
+    return episode.told(at(now), "episode.opened", BY, reason)
+
+
+def _replay(watcher: Watcher, end: float) -> str:
+    """Return the command that replays what led to an episode, from the brand's own counts."""
+    name, address = watcher.brand.name, watcher.public_url
+    return (
+        f'curl -fs -H "Authorization: Bearer $FORESHOCK_ADMIN_KEY" '
+        f'"{address}/v1/brands/{name}/series.csv?end={iso(end)}" > {name}.csv && '
+        f"foreshock backtest {name}.csv --budget {watcher.brand.budget:g}"
+    )

@@ -1,0 +1,124 @@
+"""`foreshock doctor`: says what is configured, reachable, behind, or missing, a line each."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import httpx
+
+from service import keys
+from service.brandfile import BrandFileError, load
+from service.clock import iso, open_clock
+from service.embedded import EmbeddedStoreError, find_server
+from service.registry import Registry, states
+from service.roles import settings_of
+from service.settings import Settings
+from service.store import Store, StoreError
+
+Mark = Literal["ok", "note", "fail"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's."""
+
+    mark: Mark
+    what: str
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the findings; 1 where something is broken."""
+    settings = settings_of(arguments)
+    findings = [
+        Finding("ok", f"foreshock {version('foreshock')}, Python {sys.version.split()[0]}"),
+        *_file(settings.config),
+        *asyncio.run(_store(settings)),
+        *_web(arguments.url),
+        *_secrets(settings),
+    ]
+    for finding in findings:
+        print(f"{finding.mark:<4}  {finding.what}")
+    return int(any(f.mark == "fail" for f in findings))
+
+
+def _file(path: Path | None) -> Iterator[Finding]:
+    if path is None:
+        return
+    try:
+        file = load(path)
+    except BrandFileError as error:
+        for line in str(error).splitlines():
+            yield Finding("fail", line)
+    else:
+        yield Finding("ok", f"{path}: {len(file.brands)} brands, {len(file.webhooks)} webhooks")
+
+
+async def _store(settings: Settings) -> list[Finding]:
+    if settings.redis_url is None:
+        return _embedded(settings)
+    try:
+        async with Store(settings.redis_url) as store:
+            await store.prepare()
+            return [Finding("ok", "the store answers"), *await _inside(store)]
+    except StoreError as error:
+        return [Finding("fail", str(error))]
+
+
+def _embedded(settings: Settings) -> list[Finding]:
+    try:
+        server = find_server()
+    except EmbeddedStoreError as error:
+        return [Finding("fail", str(error))]
+    where = settings.data_dir
+    return [
+        Finding("ok", f"embedded store: {server.name}"),
+        Finding(
+            "ok" if where.exists() else "note",
+            f"data directory {where}" + ("" if where.exists() else " is not there yet"),
+        ),
+    ]
+
+
+async def _inside(store: Store) -> list[Finding]:
+    """Say what is behind: batches that wait, brands never judged, collectors that fail."""
+    registry, clock = Registry(store), await open_clock(store)
+    await registry.refresh()
+    now = await clock.now()
+    waiting = sum(await store.pipe([("XLEN", keys.ingest(tag)) for tag in keys.all_shards()]))
+    found = [
+        Finding("ok", f"{len(registry.brands)} brands, {len(registry.webhooks)} webhooks; the clock says {iso(now)}"),
+        Finding("ok" if waiting < 1000 else "note", f"{waiting} batches wait to be counted"),
+    ]
+    for name, state in (await states(store, list(registry.brands))).items():
+        if not state:
+            found.append(Finding("note", f"brand {name} has not been judged yet; is a worker running?"))
+        elif state.get("blind"):
+            found.append(Finding("note", f"brand {name} is blind: its sources tell too little"))
+    for text in (await store.do("HVALS", keys.COLLECTORS)) or []:
+        told = json.loads(text)
+        if told["error"]:
+            found.append(Finding("note", f"{told['source']} of {told['brand']}: {told['error']}"))
+    return found
+
+
+def _web(url: str) -> Iterator[Finding]:
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/readyz", timeout=3, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL):
+        yield Finding("note", f"no service answers at {url}")
+    else:
+        ready = answer.status_code == 200
+        yield Finding("ok" if ready else "fail", f"the service at {url} is {'ready' if ready else 'not ready'}")
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    given = "set" if settings.x_bearer_token else "not set: X can't be read"
+    yield Finding("ok" if settings.x_bearer_token else "note", f"FORESHOCK_X_BEARER_TOKEN is {given}")
+    if settings.allow_hosts:
+        yield Finding("note", f"internal hosts allowed: {', '.join(sorted(settings.allow_hosts))}")

@@ -1,0 +1,122 @@
+"""The Episode: what people see, acknowledge and snooze; its JSON is `docs/episode.md`."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from collectors.mention import Instant
+
+Kind = Literal["crisis", "opportunity", "blind"]
+State = Literal["open", "acknowledged", "snoozed", "resolved"]
+EventType = Literal[
+    "episode.opened",
+    "episode.updated",
+    "episode.escalated",
+    "episode.acknowledged",
+    "episode.snoozed",
+    "episode.assigned",
+    "episode.noted",
+    "episode.feedback",
+    "episode.resolved",
+]
+
+
+class LogEntry(BaseModel):
+    """One thing that happened to an episode."""
+
+    at: Instant
+    type: EventType
+    by: str
+    note: str | None = None
+
+
+class Ahead(BaseModel):
+    """How fast it grows, with a 90 % interval, and the mentions an hour it leads to in 1, 3 and 6 hours."""
+
+    doubling_minutes: float | None
+    low: float | None
+    high: float | None
+    ahead: dict[str, float | None] = Field(default_factory=dict)
+
+
+class Episode(BaseModel):
+    """One crisis of one brand, with its proof."""
+
+    model_config = ConfigDict(ser_json_inf_nan="null")
+
+    id: str
+    version: int = 1
+    kind: Kind
+    brand: str
+    state: State = "open"
+    severity: int = Field(ge=1, le=5)
+    detector: str
+    score: float
+    opened_at: Instant
+    started_at: Instant
+    updated_at: Instant
+    closed_at: Instant | None = None
+    snoozed_until: Instant | None = None
+    assignee: str | None = None
+    observed: float
+    expected: float
+    low: float
+    high: float
+    p_value: float | None
+    window_seconds: float
+    method: str
+    reason: str
+    budget: float
+    growth: Ahead | None = None
+    evidence: dict[str, Any] = Field(default_factory=dict)
+    completeness: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    replay_command: str
+    feedback: str | None = None
+    log: list[LogEntry] = Field(default_factory=list)
+
+    def told(self, at: datetime, kind: EventType, by: str, note: str | None = None, **change: Any) -> "Episode":
+        """Return the episode after something happened to it, its version raised and its log longer."""
+        entry = LogEntry(at=at, type=kind, by=by, note=note)
+        return self.model_copy(
+            update={**change, "version": self.version + 1, "updated_at": at, "log": [*self.log, entry]}
+        )
+
+
+class Event(BaseModel):
+    """What is told over SSE and to webhooks; `id` is one an occurrence, however often it is sent."""
+
+    id: str
+    type: EventType
+    at: Instant
+    brand: str
+    episode: Episode
+
+
+def event_of(episode: Episode) -> Event:
+    """Return the event of the newest entry in an episode's log; its id follows from the episode's and the version."""
+    last = episode.log[-1]
+    return Event(
+        id=f"evt_{episode.id.removeprefix('ep_')}_{episode.version}",
+        type=last.type,
+        at=last.at,
+        brand=episode.brand,
+        episode=episode,
+    )
+
+
+def new_id(brand_shard: str, opened_at: float, brand: str) -> str:
+    """Return the id of an episode: its shard and its opening, so that the same opening is the same episode."""
+    return f"ep_{brand_shard.strip('{}')}_{int(opened_at * 1000):012x}_{brand}"
+
+
+def shard_of(identity: str) -> str | None:
+    """Return the hash tag that an episode's id names; None where it names none."""
+    parts = identity.split("_", 2)
+    return f"{{{parts[1]}}}" if len(parts) == 3 and parts[0] == "ep" and parts[1][:1] == "s" else None
+
+
+def open_first(episodes: Iterable[Episode]) -> list[Episode]:
+    """Return episodes newest first."""
+    return sorted(episodes, key=lambda e: (e.opened_at, e.id), reverse=True)

@@ -1,0 +1,107 @@
+"""One role each: `foreshock api`, `worker`, `collect`."""
+
+import argparse
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+from service.settings import Settings, from_environment
+from service.store import Store, StoreError
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """Return the settings: the command line's, else the environment's, else the defaults."""
+    names = {f.name for f in dataclasses.fields(Settings)}
+    given = {k: v for k, v in vars(arguments).items() if k in names and v is not None}
+    values: dict[str, Any] = {**from_environment(), **given}
+    return Settings(**values)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the role until it is told to stop."""
+    settings = settings_of(arguments)
+    role: str = arguments.command
+    if settings.redis_url is None:
+        print(
+            f"foreshock {role}: --redis-url URL is needed, or `foreshock serve` for the embedded store", file=sys.stderr
+        )
+        return 2
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    if not settings.name:
+        settings = dataclasses.replace(settings, name=f"{socket.gethostname()}-{role}-{os.getpid()}")
+    try:
+        work = _ROLES[role](settings)
+        # The web server stops by itself, and lets running requests end before.
+        asyncio.run(work if role == "api" else _until_stopped(work))
+    except (StoreError, OSError) as error:
+        print(f"foreshock {role}: {error}", file=sys.stderr)
+        return 2 if role == "api" or isinstance(error, StoreError) else 1
+    return 0
+
+
+async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _api(settings: Settings) -> None:
+    from service.access import ensure_admin
+    from service.api.app import serve
+    from service.brandfile import apply, load
+    from service.registry import Registry
+
+    assert settings.redis_url is not None
+    async with Store(settings.redis_url) as store:
+        await store.prepare()
+        if key := await ensure_admin(store, settings.admin_key):
+            print(f"foreshock: the admin key, shown this once: {key}", flush=True)
+        if settings.config is not None:
+            await apply(load(settings.config), Registry(store))
+    await serve(settings)
+
+
+async def _worker(settings: Settings) -> None:
+    from collectors.outbound import Outbound
+    from service.clock import open_clock
+    from service.lease import Lease
+    from service.registry import Registry
+    from service.ticker import Ticker
+    from service.webhook import Sender
+    from service.worker import Worker
+
+    assert settings.redis_url is not None
+    async with Store(settings.redis_url) as store, Outbound(settings.allow_hosts) as out:
+        await store.prepare()
+        clock = await open_clock(store)
+        ticker = Ticker(store, clock, Registry(store), Lease(store, settings.name, "tick"), settings)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Worker(store, clock, settings.name).run())
+            group.create_task(ticker.run())
+            group.create_task(Sender(store, Registry(store), out, settings.name).run())
+
+
+async def _collect(settings: Settings) -> None:
+    from collectors.outbound import Outbound
+    from service.clock import open_clock
+    from service.collect import Collection
+    from service.registry import Registry
+
+    assert settings.redis_url is not None
+    async with Store(settings.redis_url) as store, Outbound(settings.allow_hosts) as out:
+        await store.prepare()
+        await Collection(store, await open_clock(store), Registry(store), out, settings).run()
+
+
+_ROLES = {"api": _api, "worker": _worker, "collect": _collect}

@@ -1,0 +1,77 @@
+"""`foreshock serve`: everything in one process tree."""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from service.access import ensure_admin
+from service.brandfile import BrandFileError, apply, load
+from service.clock import posix, start_replay_clock
+from service.embedded import EmbeddedStore, EmbeddedStoreError
+from service.registry import Registry
+from service.roles import settings_of
+from service.settings import Settings
+from service.store import Store, StoreError
+from service.supervise import Role, run_tree
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Start the store, prepare it, and run the roles until told to stop."""
+    settings = settings_of(arguments)
+    try:
+        file = load(settings.config) if settings.config else None
+        start = posix(settings.replay_clock) if settings.replay_clock else None
+    except BrandFileError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except ValueError:
+        print(f"foreshock serve: --replay-clock {settings.replay_clock!r} is no ISO 8601 time", file=sys.stderr)
+        return 2
+    embedded = None if settings.redis_url else EmbeddedStore(settings.data_dir, fsync=settings.fsync)
+    try:
+        if embedded:
+            embedded.start()
+        url = embedded.url if embedded else str(settings.redis_url)
+        asyncio.run(_prepare(url, settings, file, start))
+        return run_tree(_roles(settings, url), store=embedded)
+    except (EmbeddedStoreError, StoreError) as error:
+        print(f"foreshock serve: {error}", file=sys.stderr)
+        return 2
+    finally:
+        if embedded:
+            embedded.stop()
+
+
+async def _prepare(url: str, settings: Settings, file: object, start: float | None) -> None:
+    async with Store(url) as store:
+        await store.prepare()
+        if start is not None:
+            await start_replay_clock(store, start)
+        key = await ensure_admin(store, settings.admin_key)
+        if file is not None:
+            await apply(file, Registry(store))  # type: ignore[arg-type]
+    if key:
+        print(f"foreshock: the admin key, shown this once: {key}", flush=True)
+    print(f"foreshock: board and REST on http://{settings.host}:{settings.port}", flush=True)
+
+
+def _roles(settings: Settings, url: str) -> list[Role]:
+    env = {**os.environ, "FORESHOCK_REDIS_URL": url}
+    env.setdefault("FORESHOCK_PUBLIC_URL", f"http://{settings.host}:{settings.port}")
+    env.pop("FORESHOCK_ADMIN_KEY", None)
+    web = ["--host", settings.host, "--port", str(settings.port)]
+    web += ["--metrics-host", settings.metrics_host, "--metrics-port", str(settings.metrics_port)]
+    python = [sys.executable, "-m", "service"]
+    return [
+        Role("worker", [*python, "worker", "--name", "worker-1"], env),
+        Role("api", [*python, "api", *web], env),
+        Role("collect", [*python, "collect", "--name", "collect-1"], env),
+    ]
+
+
+def default_config() -> Path | None:
+    """Return `foreshock.yaml` of the working folder, if there is one."""
+    path = Path("foreshock.yaml")
+    return path if path.exists() else None

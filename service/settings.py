@@ -1,0 +1,52 @@
+"""All that an operator may set, from the command line or the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+
+def default_data_dir() -> Path:
+    """Return where the embedded store keeps its data."""
+    return Path(platformdirs.user_data_dir("foreshock"))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one process; secrets are left out of its text."""
+
+    redis_url: str | None = field(default=None, repr=False)
+    data_dir: Path = field(default_factory=default_data_dir)
+    fsync: Literal["always", "everysec"] = "everysec"
+    config: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8470
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 8471
+    replay_clock: str | None = None
+    public_url: str = "http://127.0.0.1:8470"
+    tick_seconds: float = 5.0
+    name: str = ""
+    admin_key: str | None = field(default=None, repr=False)
+    x_bearer_token: str | None = field(default=None, repr=False)
+    x_base_url: str | None = None
+    allow_hosts: frozenset[str] = frozenset()
+
+    @property
+    def loopback(self) -> bool:
+        """Whether REST listens on this machine only."""
+        return self.host in {"127.0.0.1", "::1", "localhost"}
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, object]:
+    """Return the settings that the environment names (FORESHOCK_...), for the command line's defaults."""
+    found: dict[str, object] = {}
+    for name in ("redis_url", "admin_key", "x_bearer_token", "x_base_url", "public_url"):
+        if value := environ.get(f"FORESHOCK_{name.upper()}"):
+            found[name] = value
+    if hosts := environ.get("FORESHOCK_ALLOW_HOSTS"):
+        found["allow_hosts"] = frozenset(h.strip() for h in hosts.split(",") if h.strip())
+    return found

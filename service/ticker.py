@@ -1,0 +1,112 @@
+"""The ticker: looks at every brand as time passes, one process at a time, and turns what it finds into episodes."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+
+import numpy as np
+from redis.exceptions import RedisError
+
+from detectors.series import Floats
+from service import judge, keys
+from service.clock import Clock, ReplayClock
+from service.lease import HELD_MS, Lease
+from service.registry import Registry
+from service.replayed import POLL
+from service.settings import Settings
+from service.store import Fenced, Store
+from service.watcher import Watcher
+
+MINUTE = 60.0
+BATCH = 60
+"""Simulated minutes judged at once: the lease is renewed between batches."""
+
+log = logging.getLogger("foreshock.ticker")
+
+
+class Ticker:
+    """Judges all brands; what it holds in memory can be had again from the store."""
+
+    def __init__(self, store: Store, clock: Clock, registry: Registry, lease: Lease, settings: Settings) -> None:
+        self._store = store
+        self._clock = clock
+        self._registry = registry
+        self._lease = lease
+        self._seconds = settings.tick_seconds
+        self._public_url = settings.public_url
+        self._watchers: dict[str, Watcher] = {}
+        self._fence = 0
+        self._judged = 0.0
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        try:
+            while True:
+                try:
+                    await self._turn()
+                except Fenced:
+                    log.warning("another ticker has taken over")
+                    self._watchers.clear()
+                except (RedisError, OSError) as error:
+                    log.warning("the store is away (%s), trying again", type(error).__name__)
+                    self._watchers.clear()
+                    await asyncio.sleep(0.5)
+        finally:
+            await self._lease.release()
+
+    async def _turn(self) -> None:
+        token = await self._lease.hold()
+        if token is None:
+            self._watchers.clear()
+            await asyncio.sleep(1.0)
+            return
+        if token != self._fence:
+            self._fence = token
+            self._watchers.clear()
+        if isinstance(self._clock, ReplayClock):
+            await self._replay(self._clock)
+            return
+        began = time.monotonic()
+        now = await self._clock.now()
+        await self.tick(np.array([now]), self._judged or now - self._seconds)
+        self._judged = now
+        await asyncio.sleep(max(self._seconds - (time.monotonic() - began), 0.0))
+
+    async def _replay(self, clock: ReplayClock) -> None:
+        """Judge every minute of the replay's clock that has been released."""
+        deadline = time.monotonic() + HELD_MS / 3000
+        while time.monotonic() < deadline:
+            judged, release = await clock.waiting()
+            if judged >= release:
+                await asyncio.sleep(POLL)
+                continue
+            first = np.floor(judged / MINUTE) + 1.0
+            ends = MINUTE * np.arange(first, np.floor(release / MINUTE) + 1.0)
+            for part in np.array_split(ends, max(1, -(-len(ends) // BATCH))):
+                if len(part):
+                    await self.tick(part, part[0] - MINUTE)
+                    await clock.set(judged=float(part[-1]))
+            await clock.set(judged=release)
+
+    async def tick(self, ends: Floats, before: float) -> None:
+        """Judge every brand at `ends` (POSIX seconds, rising); `before` is when it was looked at last."""
+        await self._registry.refresh()
+        changed = await self._changes()
+        for name, brand in self._registry.brands.items():
+            watcher = self._watchers.get(name)
+            if watcher is None or watcher.brand != brand:
+                watcher = self._watchers[name] = await Watcher.find(self._store, brand, self._public_url)
+            await judge.look(watcher, ends, before, changed[name], self._fence)
+        for name in [n for n in self._watchers if n not in self._registry.brands]:
+            del self._watchers[name]
+
+    async def _changes(self) -> dict[str, set[tuple[str, int]]]:
+        """Return which hours of which sources changed since the last look, by brand."""
+        found: dict[str, set[tuple[str, int]]] = defaultdict(set)
+        tags = sorted({keys.shard(name) for name in self._registry.brands})
+        for tag in tags:
+            for member in await self._store.call("fs_drain", keys.dirty(tag), self._fence):
+                brand, source, hour = member.decode().split(keys.SEPARATOR)
+                found[brand].add((source, int(hour)))
+        return found

@@ -1,0 +1,238 @@
+"""Counting is exact: once however often delivered, edits by the difference, deletions taken out."""
+
+import json
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from service import keys
+from service.counts import read
+from service.search import kept
+from service.store import Store
+from tests.service.live import with_store
+
+NOW = 1_760_000_040
+"""A whole minute."""
+
+
+def row(**change: Any) -> dict[str, Any]:
+    base: dict[str, Any] = {
+        "brand": "acme",
+        "source": "x",
+        "id": "1",
+        "at": NOW,
+        "updated": NOW * 1000,
+        "deleted": 0,
+        "scored": 1,
+        "negative": 800,
+        "positive": 0,
+        "sentiment": "negative",
+        "spam": 0,
+        "signature": "",
+        "author": "a1",
+        "reach": 100,
+        "text": '{"text": "hello"}',
+    }
+    return {**base, **change}
+
+
+async def count(store: Store, *rows: dict[str, Any], now: float = NOW) -> int:
+    by_brand: dict[str, list[dict[str, Any]]] = {}
+    for r in rows:
+        by_brand.setdefault(r["brand"], []).append(r)
+    counted = 0
+    for brand, some in by_brand.items():
+        key = keys.ingest(keys.shard(brand))
+        counted += await store.call("fs_count", key, "count", "", int(now), json.dumps(some))
+    return counted
+
+
+async def sums(store: Store, width: int = 60, brand: str = "acme") -> dict[str, float]:
+    table = await read(store, brand, NOW - 7 * 86_400, NOW + 3600, width, NOW + 3600)
+    names = ("mentions", "negative", "positive", "scored", "excluded", "authors", "reach")
+    return {name: round(float(table.total(name).sum()), 6) for name in names}
+
+
+@pytest.mark.parametrize("width", [60, 300, 3600])
+def test_a_mention_counts_in_all_three_widths(store_url: str, width: int) -> None:
+    async def body(store: Store) -> None:
+        assert await count(store, row()) == 1
+        assert await sums(store, width) == {
+            "mentions": 1,
+            "negative": 0.8,
+            "positive": 0,
+            "scored": 1,
+            "excluded": 0,
+            "authors": 1,
+            "reach": 100,
+        }
+
+    with_store(store_url, body)
+
+
+def test_a_mention_counts_once_however_often_it_is_delivered(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        before = [await count(store, row(), row()), await sums(store)]
+        assert before[0] == 1
+        assert await count(store, row(), row(at=NOW - 600)) == 0
+        assert await sums(store) == before[1]
+
+    with_store(store_url, body)
+
+
+def test_identity_is_source_and_id_for_each_brand(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        assert await count(store, row(), row(source="reddit"), row(id="2"), row(brand="other")) == 4
+        assert (await sums(store))["mentions"] == 3
+        assert (await sums(store, brand="other"))["mentions"] == 1
+
+    with_store(store_url, body)
+
+
+def test_an_edit_changes_its_bucket_by_the_difference_and_the_highest_wins(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        late = row(updated=NOW * 1000 + 9000, negative=100, positive=1, sentiment="positive")
+        older = row(updated=NOW * 1000 + 5000, negative=500)
+        assert await count(store, row(), late, older) == 2
+        found = await sums(store)
+        assert (found["mentions"], found["negative"], found["positive"]) == (1, 0.1, 1)
+
+    with_store(store_url, body)
+
+
+def test_a_deletion_takes_a_mention_out_and_purges_its_text(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        await count(store, row(), row(id="2"))
+        await count(store, row(deleted=1, updated=NOW * 1000 + 1))
+        found = await sums(store)
+        assert (found["mentions"], found["negative"], found["reach"]) == (1, 0.8, 100)
+        assert len(await kept(store, "acme", NOW - 60, NOW + 60, 10)) == 1
+        assert await store.do("HGET", keys.record("acme", "x\x1f1"), "text") is None
+        assert await count(store, row()) == 0
+        assert (await sums(store))["mentions"] == 1
+
+    with_store(store_url, body)
+
+
+def test_copies_of_one_text_are_counted_as_excluded_and_stay_visible(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        await count(store, *(row(id=str(n), author=f"a{n}", signature="beef") for n in range(10)))
+        found = await sums(store)
+        assert (found["mentions"], found["excluded"], found["scored"]) == (10, 7, 3)
+        assert found["negative"] == pytest.approx(2.4)
+
+    with_store(store_url, body)
+
+
+def test_the_counter_never_falls_and_deletions_are_a_count_of_their_own(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        await count(store, row(), row(id="2"), row(id="2", deleted=1, updated=NOW * 1000 + 1))
+        found = await store.do("HGETALL", keys.totals("acme"))
+        assert found == {b"x\x1fnegative": b"2", b"x\x1fdeleted": b"1"}
+
+    with_store(store_url, body)
+
+
+def test_any_order_of_deliveries_gives_the_same_counts(store_url: str) -> None:
+    rows = [
+        row(id=str(n % 40), updated=(NOW + n) * 1000, negative=n * 7 % 1000, at=NOW - n % 40 * 60) for n in range(200)
+    ]
+    newest = {r["id"]: r for r in rows}
+
+    async def shuffled(store: Store, seed: int) -> dict[str, float]:
+        some = [*rows, *rows[:60]]
+        random.Random(seed).shuffle(some)
+        await count(store, *some)
+        return await sums(store)
+
+    for seed in range(3):
+
+        async def body(store: Store, seed: int = seed) -> dict[str, float]:
+            await store.do("FLUSHALL")
+            return await shuffled(store, seed)
+
+        found = with_store(store_url, body)
+        assert found["mentions"] == 40
+        assert found["negative"] == pytest.approx(sum(r["negative"] for r in newest.values()) / 1000)
+
+
+def test_counts_replace_and_never_add_and_are_spread_over_their_minutes(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        key = keys.ingest(keys.shard("acme"))
+        start = NOW - NOW % 3600 - 3600
+        for value, difference in ((10, 10), (25, 15), (25, 0), (7, -18)):
+            assert await store.call("fs_put_count", key, "acme", "desk", start, 300, value, NOW) == difference
+        minutes = await read(store, "acme", start, start + 600, 60, NOW)
+        assert minutes.total("mentions").tolist() == [1, 1, 2, 1, 2, 0, 0, 0, 0, 0]
+        assert minutes.complete.tolist() == [True] * 5 + [False] * 5
+        hours = await read(store, "acme", start, start + 3600, 3600, NOW)
+        assert hours.total("mentions").tolist() == [7]
+
+    with_store(store_url, body)
+
+
+def test_reading_more_posts_never_looks_like_more_talk(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        key = keys.ingest(keys.shard("acme"))
+        for minute in range(60):
+            await store.call("fs_put_count", key, "acme", "x", NOW - 60 * minute, 60, 10, NOW)
+        few = [row(id=str(n), author=f"a{n}", at=NOW - 60 * n) for n in range(6)]
+        await count(store, *few)
+        before = (await read(store, "acme", NOW - 3540, NOW + 60, 60, NOW + 60)).series()["x"]
+        await count(store, *(row(id=f"b{n}", author=f"b{n}", at=NOW - 60 * (n % 60)) for n in range(120)))
+        after = (await read(store, "acme", NOW - 3540, NOW + 60, 60, NOW + 60)).series()["x"]
+        assert before.mentions.sum() == after.mentions.sum() == 600
+        assert before.negative is not None
+        assert after.negative is not None
+        assert after.negative.sum() == pytest.approx(before.negative.sum()) == pytest.approx(480)
+
+    with_store(store_url, body)
+
+
+def test_a_batch_is_counted_acknowledged_and_dropped_in_one_step(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        stream = keys.ingest(keys.shard("acme"))
+        identity = await store.do("XADD", stream, "*", "rows", "[]")
+        await store.do("XREADGROUP", "GROUP", "count", "w", "COUNT", 1, "STREAMS", stream, ">")
+        assert await store.call("fs_count", stream, "count", identity, NOW, json.dumps([row()])) == 1
+        assert await store.call("fs_count", stream, "count", identity, NOW, json.dumps([row(id="2")])) == -1
+        assert await store.do("XLEN", stream) == 0
+        assert (await sums(store))["mentions"] == 1
+
+    with_store(store_url, body)
+
+
+def test_texts_are_kept_up_to_their_number_and_counts_beyond_it(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        for begin in range(0, 20_400, 400):
+            rows = [row(id=str(n), at=NOW - 20_400 + n, author="") for n in range(begin, begin + 400)]
+            await count(store, *rows)
+        assert await store.do("ZCARD", keys.recent("acme")) == 20_000
+        assert (await sums(store))["mentions"] == 20_400
+        assert await store.do("HGET", keys.record("acme", "x\x1f0"), "text") is None
+        assert await count(store, row(id="0", at=NOW - 20_400, author="")) == 0
+
+    with_store(store_url, body)
+
+
+def test_packed_buckets_expire_by_themselves(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        await count(store, row())
+        lifetimes = {
+            width: await store.do("TTL", keys.segment("acme", "x", width, NOW // width // n))
+            for width, n in ((60, 60), (300, 48), (3600, 48))
+        }
+        day = 86_400
+        assert 8 * day <= lifetimes[60] <= 8 * day + 3600
+        assert 35 * day <= lifetimes[300] <= 36 * day
+        assert 730 * day <= lifetimes[3600] <= 732 * day
+
+    with_store(store_url, body)
+
+
+def test_brands_spread_over_all_shards() -> None:
+    used = Counter(keys.shard(f"brand-{n}") for n in range(20_000))
+    assert len(used) == keys.SHARDS
+    assert max(used.values()) < 160

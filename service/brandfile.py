@@ -47,7 +47,7 @@ def load(path: Path) -> BrandFile:
     except UnicodeDecodeError as error:
         raise BrandFileError(f"{path}: byte {error.start} is not UTF-8") from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark = error.context_mark or error.problem_mark
         raise BrandFileError(f"{path}:{mark.line + 1 if mark else 1}: {error.problem or 'no YAML'}") from None
     except yaml.YAMLError as error:
         raise BrandFileError(f"{path}: {error}") from None

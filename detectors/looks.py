@@ -1,0 +1,86 @@
+"""What was found at one or many instants: scores as arrays, and a verdict for those that someone will read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors import negbin
+from detectors.series import Floats
+from detectors.statistic import Statistic
+from detectors.verdict import Verdict
+
+WORDS = {"volume": "mentions", "revolt": "negative mentions"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One detector at many rows: `flash` and `slow` scores (rows,), NaN where unknown, and the windows behind them."""
+
+    detector: str
+    lengths: tuple[float, ...]
+    flashes: int
+    seen: Statistic
+    flash: Floats
+    slow: Floats
+
+    @property
+    def score(self) -> Floats:
+        """The higher of both speeds, shape (rows,)."""
+        return np.fmax(self.flash, self.slow)
+
+    def verdict(self, row: int) -> Verdict:
+        """All that is to be said of one row; observed and expected are the leading window's."""
+        strange = self.seen.strange(floored=True)[:, row]
+        if self.flash[row] >= self.slow[row]:
+            lead = int(np.argmax(strange[: self.flashes]))
+        else:
+            lead = self.flashes + int(np.argmax(strange[self.flashes :]))
+        observed, expected = float(self.seen.observed[lead, row]), float(self.seen.expected[lead, row])
+        size, window = float(self.seen.size[lead, row]), self.lengths[lead]
+        low, high = negbin.interval(expected, size)
+        p_value = float(negbin.tail(observed, expected, size))
+        return Verdict(
+            detector=self.detector,
+            score=float(self.score[row]),
+            observed=observed,
+            expected=expected,
+            low=low,
+            high=high,
+            p_value=p_value,
+            window=window,
+            reason=_reason(WORDS[self.detector], observed, expected, low, high, window),
+            flash=float(self.flash[row]),
+        )
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What every detector found at rows that end at POSIX times `end` (rows,); empty while too little is known."""
+
+    end: Floats
+    findings: Mapping[str, Finding]
+
+    def verdicts(self, row: int = -1) -> tuple[Verdict, ...]:
+        """The verdicts of one row, the highest score first; none where nothing can be said."""
+        known = [f.verdict(row) for f in self.findings.values() if np.isfinite(f.score[row])]
+        return tuple(sorted(known, key=lambda verdict: -verdict.score))
+
+    @property
+    def score(self) -> Floats:
+        """Highest score of any detector, shape (rows,), NaN where nothing can be said."""
+        return self._highest([f.score for f in self.findings.values()])
+
+    @property
+    def flash(self) -> Floats:
+        """Highest score of any detector in the windows of minutes, shape (rows,)."""
+        return self._highest([f.flash for f in self.findings.values()])
+
+    def _highest(self, scores: list[Floats]) -> Floats:
+        return np.fmax.reduce(scores) if scores else np.full(len(self.end), np.nan)
+
+
+def _reason(words: str, observed: float, expected: float, low: float, high: float, window: float) -> str:
+    length = f"{window / 3600:g} h" if window >= 3600 else f"{window / 60:g} min"
+    times = f", {observed / expected:.1f} times what is expected" if expected > 0 else ""
+    return f"{observed:.0f} {words} in {length} where {low:.0f} to {high:.0f} are normal{times}"

@@ -1,0 +1,108 @@
+"""A brand is the sum of its sources: a gap of one takes its part out of what was seen and of what was expected."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors.forecaster import Forecast, Forecaster
+from detectors.series import Bools, Floats, Series
+
+
+@dataclass(frozen=True)
+class Normal:
+    """One source's forecasts: of mentions, and of negative ones where sentiment is told."""
+
+    mentions: Forecast
+    negative: Forecast | None
+
+
+@dataclass(frozen=True)
+class Sums:
+    """A brand's buckets, every array (n,) and zero where nothing is known.
+
+    `expected` is of the sources that are known in that bucket, `signed` the mentions whose authors are known.
+    """
+
+    start: float
+    step: float
+    known: Bools
+    mentions: Floats
+    expected: Floats
+    negative: Floats
+    expected_negative: Floats
+    scored: Floats
+    signed: Floats
+    authors: Floats
+
+
+def check(sources: Mapping[str, Series]) -> Series:
+    """One of the sources, after all were found to have the same buckets.
+
+    Raises:
+        ValueError: there is no source, or two differ in start, step or length.
+    """
+    if not sources:
+        raise ValueError("no source was given; at least one is needed")
+    first = next(iter(sources.values()))
+    for name, series in sources.items():
+        if (series.start, series.step, len(series)) != (first.start, first.step, len(first)):
+            raise ValueError(f"source {name!r} has other buckets than {next(iter(sources))!r}; all must share them")
+    return first
+
+
+def fit(
+    sources: Mapping[str, Series], forecaster: Forecaster, unknown: Bools, utc_offset: float
+) -> tuple[dict[str, Normal], Sums]:
+    """Forecast every source that is known long enough, and sum what was expected; `unknown` (n,) is left out."""
+    normals: dict[str, Normal] = {}
+    past: dict[str, tuple[Floats, Floats | None]] = {}
+    for name, series in sources.items():
+        fitted = forecaster(series.start, series.step, np.where(unknown, np.nan, series.mentions), utc_offset)
+        if fitted is None:
+            continue
+        negative = None
+        if series.negative is not None:
+            negative = forecaster(series.start, series.step, np.where(unknown, np.nan, series.negative), utc_offset)
+        normals[name] = Normal(fitted[0], None if negative is None else negative[0])
+        past[name] = (fitted[1], None if negative is None else negative[1])
+    return normals, _sum(sources, past, unknown)
+
+
+def expect(sources: Mapping[str, Series], normals: Mapping[str, Normal], unknown: Bools, utc_offset: float) -> Sums:
+    """Sum what was counted and what was forecast; `unknown` (n,) is left out of both."""
+    ahead: dict[str, tuple[Floats, Floats | None]] = {}
+    for name, normal in normals.items():
+        if name in sources:
+            series = sources[name]
+            buckets = (series.start, series.step, len(series), utc_offset)
+            negative = None if normal.negative is None else normal.negative.mean(*buckets)
+            ahead[name] = (normal.mentions.mean(*buckets), negative)
+    return _sum(sources, ahead, unknown)
+
+
+def _sum(sources: Mapping[str, Series], expected: Mapping[str, tuple[Floats, Floats | None]], unknown: Bools) -> Sums:
+    first = check(sources)
+    n = len(first)
+    total = {name: np.zeros(n) for name in ("mentions", "expected", "negative", "less", "scored", "signed", "authors")}
+    known = np.zeros(n, dtype=np.bool_)
+    for name, (usual, usual_negative) in expected.items():
+        series = sources[name]
+        here = np.isfinite(series.mentions) & ~unknown
+        known |= here
+        total["mentions"] += np.where(here, series.mentions, 0.0)
+        total["expected"] += np.where(here, usual, 0.0)
+        if series.negative is not None and usual_negative is not None:
+            told = here & np.isfinite(series.negative)
+            total["negative"] += np.where(told, series.negative, 0.0)
+            total["less"] += np.where(told, usual_negative, 0.0)
+            if series.scored is not None:
+                total["scored"] += np.where(told & np.isfinite(series.scored), series.scored, 0.0)
+        if series.authors is not None:
+            named = here & np.isfinite(series.authors)
+            total["signed"] += np.where(named, series.mentions, 0.0)
+            total["authors"] += np.where(named, series.authors, 0.0)
+    return Sums(
+        first.start, first.step, known, total["mentions"], total["expected"], total["negative"], total["less"],
+        total["scored"], total["signed"], total["authors"],
+    )  # fmt: skip

@@ -1,0 +1,99 @@
+"""How strange every window is: the statistic of `volume` and that of `revolt`, in standard normal units."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors import share as shares
+from detectors.scan import Spread, spread, trailing
+from detectors.series import Bools, Floats
+from detectors.share import Share
+from detectors.sources import Sums
+
+Rows = NDArray[np.int64]
+
+LEAST_MENTIONS, LEAST_NEGATIVE = 5.0, 3.0
+"""Smallest counts in a window that anyone is woken for."""
+
+LEAST_EFFECT = 1.5
+"""Times the expected count below which nothing pages, however certain."""
+
+SHARE_WEIGHT = 2.0
+"""Weight of the share's surprise against that of the negative count's (Stouffer 1949): the count also rises with plain
+volume, the share does not."""
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One detector at some rows, shape (windows, rows) each: what was seen, expected, the law's size, how strange.
+
+    `matters` says where count and effect are large enough to wake anyone for. The tails learn from all windows, so that
+    what is too small to page does not make the rest look rare.
+    """
+
+    observed: Floats
+    expected: Floats
+    size: Floats
+    surprise: Floats
+    matters: Bools
+
+    def strange(self, *, floored: bool) -> Floats:
+        """`surprise`, where `floored` no more than usual in what does not matter."""
+        if not floored:
+            return self.surprise
+        return np.where(self.matters, self.surprise, np.minimum(self.surprise, 0.0))
+
+
+@dataclass(frozen=True)
+class Spreads:
+    """What is known of a brand's variability: of mentions, of negative ones, of their share, of authors a mention."""
+
+    lengths: tuple[float, ...]
+    mentions: Spread
+    negative: Spread | None
+    share: Share | None
+    crowd: float
+
+
+def estimate(past: Sums, lengths: tuple[float, ...]) -> Spreads:
+    """From a past of counts and honest expectations, for windows of `lengths` seconds."""
+    told, scored = bool(past.expected_negative.any()), bool(past.scored.any())
+    crowd = float(past.authors.sum() / past.signed.sum()) if past.signed.any() else 1.0
+    return Spreads(
+        lengths,
+        spread(past.mentions, past.expected, past.step, lengths),
+        spread(past.negative, past.expected_negative, past.step, lengths) if told else None,
+        shares.fit(past.negative, past.scored, past.step, lengths) if told and scored else None,
+        min(max(crowd, 0.05), 1.0),
+    )
+
+
+def measure(sums: Sums, spreads: Spreads, rows: Rows, campaign: Bools) -> dict[str, Statistic]:
+    """The statistics of `volume` and, where sentiment is told, of `revolt`, NaN where a row is unknown.
+
+    Volume leaves the buckets of a `campaign` (n,) out, and says nothing within one. In a campaign the expected negative
+    count rises with the volume, so that only more anger a mention counts.
+    """
+    mentions, expected, less = sums.mentions, sums.expected, sums.expected_negative
+    if campaign.any():
+        less = np.where(campaign, less * np.maximum(mentions / np.maximum(expected, 1e-12), 1.0), less)
+        mentions, expected = np.where(campaign, 0.0, mentions), np.where(campaign, 0.0, expected)
+    channels = np.array((mentions, expected, sums.negative, less, sums.scored, sums.signed, sums.authors))
+    seen, usual, angry, rarely, scored, signed, authors = trailing(channels, spreads.lengths, sums.step, rows)
+    crowd = np.where(signed > 0, np.minimum(authors / np.maximum(signed * spreads.crowd, 1e-12), 1.0), 1.0)
+    known = sums.known[rows]
+    strange = spreads.mentions.surprise(seen * crowd, usual)
+    found = {"volume": _judged(seen * crowd, usual, spreads.mentions, strange, LEAST_MENTIONS, known & ~campaign[rows])}
+    if spreads.negative is not None:
+        strange = spreads.negative.surprise(angry * crowd, rarely)
+        if spreads.share is not None:
+            among = spreads.share.surprise(angry * crowd, scored * crowd)
+            strange = (strange + SHARE_WEIGHT * among) / np.hypot(1.0, SHARE_WEIGHT)
+        found["revolt"] = _judged(angry * crowd, rarely, spreads.negative, strange, LEAST_NEGATIVE, known)
+    return found
+
+
+def _judged(seen: Floats, usual: Floats, spread: Spread, strange: Floats, least: float, known: Bools) -> Statistic:
+    matters = (seen >= least) & (seen >= LEAST_EFFECT * usual)
+    return Statistic(seen, usual, spread.size(usual), np.where(known, strange, np.nan), matters)

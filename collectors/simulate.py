@@ -6,8 +6,8 @@ Its shape follows measured talk (`collectors.simulated_shape`). In order of time
 - a benign campaign, announced beforehand: three times the usual talk on top of it, glad or matter-of-fact, for 5 hours
 - a bot flood: one text with other links, digits and handles from hundreds of new accounts within 70 minutes
 - an outage: the main source delivers nothing for 3 hours
-- a flash revolt: one angry post, then one a minute, doubling every 20 to 25 minutes on every source up to some thirty
-  times the usual rate; the recording ends 3 hours after its first post
+- a flash revolt: one angry post, then one a minute, doubling every 10 to 13 minutes on every source up to some thirty
+  times the usual rate; the recording ends 2 hours after its first post
 
 The same seed, start and days give the same recording to the byte.
 """
@@ -26,8 +26,8 @@ from collectors.simulated_text import BRAND, FIRST_POST, Mood, Words
 TIMEZONE = "America/New_York"
 """Where the airline's customers live, and where the measured rhythm comes from."""
 
-RATES = {"x": 1.15, "reddit": 0.35, "review": 0.15, "feed": 0.08}
-"""Mean ordinary mentions a minute on each source: a brand that is talked about every half minute."""
+RATES = {"x": 0.65, "reddit": 0.20, "review": 0.09, "feed": 0.04}
+"""Mean ordinary mentions a minute on each source: a brand that is talked about every minute."""
 
 MAIN_SOURCE = "x"
 NEGATIVE = {"x": 0.16, "reddit": 0.20, "review": 0.30, "feed": 0.0}
@@ -39,7 +39,7 @@ KINDS: dict[str, Kind] = {"x": "post", "reddit": "comment", "review": "review", 
 
 BURSTS_A_DAY = 10.0
 BURST_DELAY_MINUTES = 12.0
-BURST_LARGEST: dict[Mood, int] = {"negative": 10, "neutral": 60, "positive": 60}
+BURST_LARGEST: dict[Mood, int] = {"negative": 10, "neutral": 40, "positive": 40}
 """Most reposts of one ordinary post; one customer's complaint travels less far than a joke."""
 
 CAMPAIGN_HOURS, CAMPAIGN_TIMES, CAMPAIGN_RAMP_MINUTES = 5, 3.0, 10
@@ -47,11 +47,11 @@ CAMPAIGN_NAME = "Launch of the summer routes"
 FLOOD_MINUTES, FLOOD_A_MINUTE = 70, 6.5
 OUTAGE_HOURS = 3
 
-REVOLT_HOURS = 3
+REVOLT_HOURS = 2
 REVOLT_FIRST = 1.0  # posts a minute
-REVOLT_CEILING = 60.0  # posts a minute
+REVOLT_CEILING = 40.0  # posts a minute
 REVOLT_SOURCES = {"x": 0.70, "reddit": 0.20, "review": 0.08, "feed": 0.02}
-REVOLT_NOISE_SD = 0.2
+REVOLT_NOISE_SD = 0.15
 REVOLT_REPOSTS = 0.4
 
 SHORTEST_DAYS = 4.0

@@ -25,7 +25,7 @@ DRIFT_SD = 0.3
 0.09 mean^2); measured 0.04 and 0.16 on the two calmest of the busy companies, 0.04 to 0.70 on six of the seven (the
 seventh lived through a bot loop)."""
 
-DOUBLING_MINUTES = (20.0, 25.0)
+DOUBLING_MINUTES = (10.0, 13.0)
 """Doubling time of the revolt, drawn from this range. 21 real curves doubled in 8 to 105 minutes, median 28."""
 
 

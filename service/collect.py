@@ -109,7 +109,7 @@ class Collection:
                 pause = FIRST_PAUSE
                 wait = 0.0 if again else collector.declaration.poll_seconds * random.uniform(0.95, 1.05)  # noqa: S311
             except CollectorError as error:
-                log.warning("%s: %s", collector.declaration.name, error)
+                log.warning("%s of %s: %s", collector.declaration.name, name.split(keys.SEPARATOR)[0], error)
                 await self._note(name, collector, error=str(error))
                 wait = max(error.retry_after or 0.0, pause * random.uniform(0.5, 1.0))  # noqa: S311
                 pause = min(2 * pause, LONGEST_PAUSE)

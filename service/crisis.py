@@ -1,5 +1,6 @@
 """From what the detectors found to an episode: opened, escalated, kept up to date, resolved."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
@@ -14,8 +15,8 @@ from service.policy import severity
 from service.watcher import Watcher
 
 METHOD = (
-    "robust seasonal forecast per source (level, time of day, day of week), negative binomial tails over windows of "
-    "5 minutes to a day, thresholds by peaks over threshold on the brand's own history"
+    "robust seasonal forecast per source (level, time of day, day of week); negative binomial tail of the count, for "
+    "revolt with the negative share, over windows of 5 minutes to a day; peaks over threshold of the brand's own past"
 )
 BY = "foreshock"
 UPDATE_SECONDS = 600.0
@@ -60,14 +61,20 @@ async def _surroundings(watcher: Watcher, start: float, now: float, detector: st
 
 
 def _ahead(growth: Growth | None) -> Ahead | None:
-    if growth is None:
+    if growth is None or growth.doubling <= 0:  # what shrinks does not double
         return None
     return Ahead(
         doubling_minutes=_minutes(growth.doubling),
         low=_minutes(growth.low),
-        high=_minutes(growth.high),
-        ahead={str(hours): _number(count) for hours, count in growth.ahead.items()},
+        high=_minutes(growth.high) if growth.high > 0 else None,
+        ahead=_hours(growth.ahead),
+        ahead_low=_hours(growth.ahead_low),
+        ahead_high=_hours(growth.ahead_high),
     )
+
+
+def _hours(ahead: Mapping[int, float]) -> dict[str, float]:
+    return {str(hours): _number(count) for hours, count in ahead.items()}
 
 
 def _minutes(seconds: float) -> float | None:

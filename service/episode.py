@@ -33,12 +33,14 @@ class LogEntry(BaseModel):
 
 
 class Ahead(BaseModel):
-    """How fast it grows, with a 90 % interval, and the mentions an hour it leads to in 1, 3 and 6 hours."""
+    """How fast it grows, and the mentions an hour it leads to in 1, 3 and 6 hours; intervals hold 95 of 100."""
 
     doubling_minutes: float | None
     low: float | None
     high: float | None
-    ahead: dict[str, float | None] = Field(default_factory=dict)
+    ahead: dict[str, float] = Field(default_factory=dict)
+    ahead_low: dict[str, float] = Field(default_factory=dict)
+    ahead_high: dict[str, float] = Field(default_factory=dict)
 
 
 class Episode(BaseModel):

@@ -45,7 +45,7 @@ async def gather(store: Store, brand: str, query: str, start: float, now: float,
 
 
 def _telling(mentions: list[dict[str, Any]], angry: bool) -> list[dict[str, Any]]:
-    return [m for m in mentions if not angry or (m.get("negative") or 0.0) >= 0.5] or mentions
+    return [m for m in mentions if not angry or m.get("sentiment") == "negative"] or mentions
 
 
 def _subject(telling: list[dict[str, Any]], risen: list[RisenTerm]) -> set[str]:

@@ -81,6 +81,8 @@ async def _end(watcher: Watcher, kind: Kind, now: float, why: str, fence: int) -
             await watcher.episodes.save(crisis.resolved(episode, now, why), fence, alarm)
         except Conflict:
             continue
+        if kind == "crisis":
+            watcher.closed.append((episode.started_at.timestamp(), now))
         return
 
 

@@ -58,6 +58,7 @@ class Watcher:
     refit_after: float = 0.0
     standing: dict[str, Standing] = field(default_factory=dict)
     open: dict[str, str] = field(default_factory=dict)
+    closed: list[tuple[float, float]] = field(default_factory=list)
     blind_since: float | None = None
     _hour: tuple[float, "Expected"] = (0.0, Expected(0.0, 0.0, None, None))
 
@@ -105,25 +106,21 @@ class Watcher:
         self.refit_after = YOUNG_REFIT if len(first) * FINE < YOUNG_SECONDS else REFIT_SECONDS
 
     async def _strange(self, series: Series, now: float) -> Bools:
-        """Which buckets belong to a crisis that has not become the new level."""
-        begins = series.start + series.step * np.arange(len(series))
-        mask = np.zeros(len(series), dtype=np.bool_)
+        """Which buckets belong to a crisis that has not become the new level; those that ended are remembered."""
+        spans, self.closed = [], []
         for episode in (await self.episodes.page(self.brand.name, None, 100, None))[0]:
             if episode.kind != "crisis" or episode.feedback == "false alarm":
                 continue
             start = episode.started_at.timestamp()
             end = episode.closed_at.timestamp() if episode.closed_at else now
             if not accepted(start, end, series.step):
-                mask |= (begins + series.step > start) & (begins < end)
-        return mask
+                spans.append((start, end))
+                self.closed += [(start, end)] if episode.closed_at else []
+        return _within(series, spans)
 
     def campaign(self, series: Series) -> Bools:
         """Which buckets lie in a planned event."""
-        begins = series.start + series.step * np.arange(len(series))
-        mask = np.zeros(len(series), dtype=np.bool_)
-        for planned in self.brand.campaigns:
-            mask |= (begins + series.step > planned.start.timestamp()) & (begins < planned.end.timestamp())
-        return mask
+        return _within(series, [(c.start.timestamp(), c.end.timestamp()) for c in self.brand.campaigns])
 
     def look(self, ends: Floats) -> Looks:
         """Judge the minutes that end at `ends` (POSIX seconds, rising); the last may be a running one."""
@@ -135,6 +132,7 @@ class Watcher:
             recent,
             rows=self.minutes.rows(ends),
             exposure=running or 1.0,
+            mask=_within(first, self.closed),
             campaign=self.campaign(first),
             utc_offset=self.utc_offset(float(ends[-1])),
         )
@@ -184,6 +182,15 @@ class Watcher:
         expected = sums.expected_negative if angry else sums.expected
         first = max(len(observed) - back, 0)
         return sums.start + MINUTE * first, observed[first:], expected[first:]
+
+
+def _within(series: Series, spans: list[tuple[float, float]]) -> Bools:
+    """Which buckets overlap any of the spans (POSIX seconds)."""
+    begins = series.start + series.step * np.arange(len(series))
+    found = np.zeros(len(series), dtype=np.bool_)
+    for start, end in spans:
+        found |= (begins + series.step > start) & (begins < end)
+    return found
 
 
 def _from_first(history: dict[str, Series]) -> dict[str, Series]:

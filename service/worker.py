@@ -51,7 +51,10 @@ def row(brand: str, mention: dict[str, Any], at: float) -> dict[str, Any]:
         "signature": "" if repost or note.signature is None else f"{note.signature:x}",
         "author": hashlib.blake2b(f"{mention['source']}\0{wrote}".encode(), digest_size=8).hexdigest(),
         "reach": author.get("followers") or 0,
-        "text": json.dumps({**mention, "language": note.language, "negative": note.negative}, ensure_ascii=False),
+        "text": json.dumps(
+            {**mention, "language": note.language, "negative": note.negative, "sentiment": note.sentiment},
+            ensure_ascii=False,
+        ),
     }
 
 

@@ -20,7 +20,7 @@ LEAST_COUNT = 2
 LEAST_Z = 1.96
 """Standard errors above zero from which a rise is told: the two-sided 95 % interval leaves zero out."""
 
-LEAST_LIFT = 2.0
+LEAST_LIFT = 3.0
 """Times its expected count that a term must have: keeps out common words whose share moved a little, but surely."""
 
 _LINK = re.compile(r"(?:https?://|www\.)\S+")

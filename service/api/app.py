@@ -17,6 +17,7 @@ from collectors.mention import Count, Mention
 from service import metrics
 from service.api import board, brands, episodes, mentions, problems, stream
 from service.api.context import Caller, Context
+from service.api.limit import LimitBody
 from service.clock import open_clock
 from service.events import Events
 from service.ingest import Ingest
@@ -45,6 +46,7 @@ def make_app(context: Context, events: Events) -> FastAPI:
     for router in (mentions.router, brands.router, episodes.router, stream.router, board.router):
         app.include_router(router)
     app.mount("/static", _Static(directory=Path(__file__).parent.parent / "board" / "static"), name="static")
+    app.add_middleware(LimitBody)
     if context.settings.loopback:
         # A page elsewhere whose name was made to resolve to this machine must not reach the service.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOCAL_NAMES)

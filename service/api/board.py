@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from service.access import find_key
-from service.api.context import COOKIE, Ctx, limited
+from service.api.context import COOKIE, Ctx
 
 router = APIRouter(include_in_schema=False)
 
@@ -21,8 +21,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-MAX_FORM = 4096
-"""Bytes of a login form."""
 
 
 @router.get("/")
@@ -37,7 +35,7 @@ async def get_board(request: Request, ctx: Ctx) -> Response:
 @router.post("/login")
 async def post_login(request: Request, ctx: Ctx) -> Response:
     """Take a key and remember it in a cookie that scripts can't read and other sites can't send."""
-    form = parse_qs((await limited(request, MAX_FORM)).decode("utf-8", "replace"))
+    form = parse_qs((await request.body()).decode("utf-8", "replace"))
     key = form.get("key", [""])[0].strip()
     found = await find_key(ctx.store, key)
     if found is None or found.scope != "admin":

@@ -70,18 +70,3 @@ async def admin(key: Caller) -> ApiKey:
 
 
 Admin = Annotated[ApiKey, Depends(admin)]
-
-
-async def limited(request: Request, most: int) -> bytes:
-    """Return the body of up to `most` bytes.
-
-    Raises:
-        Problem: 413 where there are more; no more than that is read.
-    """
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > most:
-            raise Problem(413, f"the body is over {most} bytes; send it in parts")
-        chunks.append(chunk)
-    return b"".join(chunks)

@@ -178,3 +178,15 @@ def test_a_wrong_count_is_not_stored(client: httpx.Client, change: dict[str, Any
     answer = client.post("/v1/counts", json={**count, **change})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["where"] == where
+
+
+@pytest.mark.parametrize("path", ["/v1/mentions", "/v1/brands/big", "/login"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_stranger_cannot_make_the_service_read_without_end(service: Service, path: str, chunked: bool) -> None:
+    body = b" " * (9 * 1024 * 1024)
+    with service.client(None) as stranger:
+        method = "PUT" if "brands" in path else "POST"
+        pieces = iter([body[i : i + 65536] for i in range(0, len(body), 65536)])
+        answer = stranger.request(method, path, content=pieces if chunked else body)
+    assert answer.status_code in {401, 413}
+    assert answer.headers["content-type"] == "application/problem+json"

@@ -179,7 +179,7 @@ def _episode(brand: str = BRAND, minutes: float = 12.5, **change: Any) -> Episod
         "method": "negative binomial tail",
         "reason": "Far more is said than at this hour of the week.",
         "budget": 0.5,
-        "growth": {"doubling_minutes": 17.0, "low": 12.0, "high": 30.0, "ahead": {"1": 310.0, "3": None}},
+        "growth": {"doubling_minutes": 17.0, "low": 12.0, "high": 30.0, "ahead": {"1": 310.0, "3": 900.0}},
         "evidence": {"top_terms": [{"term": "lisbon", "count": 88, "expected": 1.0}], "first_mentions": [_post("one")]},
         "completeness": {"x": {"complete_until": iso(now.timestamp()), "ratio": 1.0}},
         "replay_command": "foreshock backtest acme-air.csv",
@@ -240,7 +240,7 @@ def test_an_episode_appears_live_with_its_proof_and_is_announced(service: Servic
         "Crisis · 3 of 5, serious",
         "Berlin time, 12 min ago",
         "Far more is said than at this hour of the week.",
-        "Doubles every 17 minutes (12–30). At this pace: 310 an hour in 1 h.",
+        "Doubles every 17 minutes (12–30). At this pace: 310 an hour in 1 h, 900 an hour in 3 h.",
         "lisbon 88",
         "Ann, 812 followers · x · ",
     ):

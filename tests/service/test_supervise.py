@@ -170,5 +170,6 @@ def test_a_process_that_ignores_sigterm_is_killed_after_its_grace() -> None:
 def test_a_child_whose_parent_ended_before_the_tie_held_does_not_run(tmp_path: Path, tie: str) -> None:
     ran, gone = tmp_path / "ran", os.getppid()  # some process that is not the parent
     command = [sys.executable, "-I", "-S", tether.__file__, tie, str(gone), "touch", str(ran)]
-    assert subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode == 1
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+    assert ended in {1, -signal.SIGKILL}  # its own look at its parent, or the watcher, whichever is quicker
     assert not ran.exists()

@@ -49,6 +49,9 @@ async def ensure_admin(store: Store, given: str | None) -> str | None:
     """See that there is an admin key: the given one, else a new one at first start, which is returned to be shown."""
     admin = ApiKey(name="admin", scope="admin")
     if given:
+        for known, value in (await store.do("HGETALL", keys.API_KEYS)).items():
+            if ApiKey.model_validate_json(value) == admin and known.decode() != digest(given):
+                await store.do("HDEL", keys.API_KEYS, known)  # a key that was changed opens nothing any more
         await store.do("HSET", keys.API_KEYS, digest(given), admin.model_dump_json())
         return None
     if await store.do("HLEN", keys.API_KEYS):

@@ -1,5 +1,6 @@
 """What is watched: a brand, composed of the collectors' part (query, sources), the detectors' (budget) and ours."""
 
+from base64 import b64decode
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -26,6 +27,17 @@ def _timezone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"no time zone {name!r}; a name like Europe/Berlin or UTC is expected") from None
     return name
+
+
+def _secret(text: str) -> str:
+    wanted = "whsec_ and 24 to 64 random bytes in base64"
+    try:
+        size = len(b64decode(text.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        raise ValueError(f"{wanted} are expected") from None
+    if not text.startswith("whsec_") or not 24 <= size <= 64:
+        raise ValueError(f"{wanted} are expected")
+    return text
 
 
 class _Config(BaseModel):
@@ -62,6 +74,6 @@ class Webhook(_Config):
 
     name: BrandName
     url: Annotated[str, StringConstraints(pattern=r"^https?://", max_length=2048)]
-    secret: Annotated[str, StringConstraints(pattern=r"^whsec_[A-Za-z0-9+/=]{32,}$")] = Field(
+    secret: Annotated[str, AfterValidator(_secret)] = Field(
         description="whsec_ and at least 24 random bytes in base64", repr=False
     )

@@ -88,6 +88,9 @@ class Collection:
             parts = field.decode().split(keys.SEPARATOR)
             if len(parts) == 3 and parts[2] not in kept:
                 await self._store.do("HDEL", keys.SOURCES, field)
+        for field in await self._store.do("HKEYS", keys.COLLECTORS):
+            if field.decode() not in wanted:
+                await self._store.do("HDEL", keys.COLLECTORS, field)
 
     def _wanted(self) -> dict[str, Collector]:
         """Return the collectors that shall run, by a name that changes with their configuration."""

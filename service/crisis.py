@@ -105,6 +105,8 @@ async def opened(watcher: Watcher, verdict: Verdict, now: float) -> Episode:
 
 async def went_on(watcher: Watcher, episode: Episode, verdict: Verdict, now: float, escalated: bool) -> Episode | None:
     """Return an open episode with the newest proof; None where there is nothing new to tell."""
+    if episode.state == "resolved" and not escalated:
+        return None
     worse = verdict.score >= episode.score + 5.0
     if not escalated and not worse and now - episode.updated_at.timestamp() < UPDATE_SECONDS:
         return None
@@ -115,14 +117,19 @@ async def went_on(watcher: Watcher, episode: Episode, verdict: Verdict, now: flo
         change |= _proof(verdict, verdict.score)
     if not escalated:
         return episode.told(at(now), "episode.updated", BY, None, **change)
-    reopened = {"state": "open", "closed_at": None} if episode.state == "resolved" else {}
+    reopened = {"state": "open", "closed_at": None, "calm_at": None} if episode.state == "resolved" else {}
     change["severity"] = max(episode.severity, severity(verdict.score))
     return episode.told(at(now), "episode.escalated", BY, verdict.reason, **change, **reopened)
 
 
 def resolved(episode: Episode, now: float, why: str) -> Episode:
     """Return an episode after it ended by itself."""
-    return episode.told(at(now), "episode.resolved", BY, why, state="resolved", closed_at=at(now))
+    return episode.told(at(now), "episode.resolved", BY, why, state="resolved", closed_at=at(now), calm_at=at(now))
+
+
+def calmed(episode: Episode, now: float) -> Episode:
+    """Return an episode that a person resolved, after its counts were calm too; nothing is told of that."""
+    return episode.model_copy(update={"version": episode.version + 1, "calm_at": at(now)})
 
 
 def blind(watcher: Watcher, told: float, every: float, now: float) -> Episode:

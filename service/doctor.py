@@ -64,7 +64,7 @@ async def _store(settings: Settings) -> list[Finding]:
         return _embedded(settings)
     try:
         async with Store(settings.redis_url) as store:
-            await store.prepare()
+            await store.inspect()
             return [Finding("ok", "the store answers"), *await _inside(store)]
     except StoreError as error:
         return [Finding("fail", str(error))]

@@ -60,6 +60,7 @@ class Episode(BaseModel):
     started_at: Instant
     updated_at: Instant
     closed_at: Instant | None = None
+    calm_at: Instant | None = None
     snoozed_until: Instant | None = None
     assignee: str | None = None
     observed: float

@@ -13,6 +13,7 @@ local LATE = 8 * DAY      -- how late a mention may arrive: as long its record i
 local KEEP_AGE = 7 * DAY  -- how long texts are kept as evidence
 local KEEP_MOST = 20000   -- how many texts of a brand are kept
 local COPIES = 3          -- of one text without a repost mark that count in an hour; more are excluded
+local EVENTS_KEPT = 90 * DAY  -- far beyond the last try of a delivery
 local SEP = '\31'
 
 local function tag_of(key)
@@ -126,6 +127,7 @@ local function count_one(batch, row)
   local record = tag .. ':r:' .. brand .. ':' .. member
   local known = redis.call('HMGET', record, 'updated', 'at', 'add', 'out')
   if known[1] and tonumber(known[1]) >= row.updated then return 0 end
+  if known[1] and not known[3] and row.deleted == 1 then return 0 end
   if known[1] and known[3] then
     bump(batch, brand, source, tonumber(known[2]), negated(cjson.decode(known[3])))
   end
@@ -134,7 +136,7 @@ local function count_one(batch, row)
     redis.call('ZREM', recent, member)
     redis.call('HDEL', record, 'text', 'add')
     redis.call('HSET', record, 'updated', row.updated, 'at', row.at)
-    redis.call('HINCRBY', totals, source .. SEP .. 'deleted', 1)
+    if known[3] then redis.call('HINCRBY', totals, source .. SEP .. 'deleted', 1) end
   else
     local out = known[4] and tonumber(known[4]) or excluded(tag, brand, row, now)
     local add = contribution(row, out)
@@ -216,14 +218,18 @@ redis.register_function('fs_episode', function(keys, args)
     if has ~= tonumber(version) then return redis.error_reply('CONFLICT the episode was changed meanwhile') end
     redis.call('HSET', keys[1], id, episode)
     redis.call('ZADD', tag .. ':episodes:opened', opened, id)
-    if cjson.decode(episode).state == 'resolved' then
-      redis.call('HDEL', watch, kind .. SEP .. 'episode')
-    else
+    if cjson.decode(episode).state ~= 'resolved' then
       redis.call('HSET', watch, kind .. SEP .. 'episode', id)
+    elseif fence ~= '' then
+      redis.call('HDEL', watch, kind .. SEP .. 'episode')  -- a person's word does not end the alarm itself
     end
   end
   if alarm ~= '' then redis.call('HSET', watch, kind .. SEP .. 'alarm', alarm) end
-  if event ~= '' then return redis.call('XADD', tag .. ':events', '*', 'event', event) end
+  if event ~= '' then
+    local oldest = (tonumber(redis.call('TIME')[1]) - EVENTS_KEPT) * 1000
+    redis.call('XTRIM', tag .. ':events', 'MINID', '~', oldest)
+    return redis.call('XADD', tag .. ':events', '*', 'event', event)
+  end
   return ''
 end)
 

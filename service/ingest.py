@@ -9,6 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from collectors.mention import Count, Mention
 from service import keys
@@ -65,13 +66,15 @@ class Ingest:
         await self._registry.refresh()
         now = await self._clock.now()
         waiting: dict[str, list[object]] = defaultdict(list)
-        seen: set[tuple[str, str, object]] = set()
+        seen: set[tuple[object, ...]] = set()
         for index, mention in items:
+            if mention.deleted and mention.updated_at is None:
+                mention = mention.model_copy(update={"updated_at": datetime.fromtimestamp(now, UTC)})
             refusal = self._refusal(mention, now)
             if refusal:
                 receipt.reject(index, *refusal)
                 continue
-            identity = (mention.source, mention.id, mention.updated_at)
+            identity: tuple[object, ...] = (mention.source, mention.id, mention.updated_at, mention.deleted)
             if identity in seen:
                 receipt.repeated += 1
                 continue

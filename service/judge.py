@@ -5,7 +5,6 @@ from math import isfinite
 from typing import Any
 
 from detectors.looks import Looks
-from detectors.series import Floats
 from service import crisis, keys
 from service.clock import iso
 from service.episode import Episode, Kind
@@ -13,28 +12,31 @@ from service.policy import Standing, follow
 from service.store import Conflict
 from service.watcher import Watcher
 
+LONGEST_LOOK = 60.0
+"""Seconds of calm that one look can vouch for: time in which nobody looked is not calm."""
 BLIND_PART = 0.5
 """Part of the expected mentions that must be seen; below it a brand is blind."""
 BLIND_SECONDS = 900.0
 """How long a brand must be blind, or see again, before that is told."""
 
 
-async def look(watcher: Watcher, ends: Floats, before: float, changed: set[tuple[str, int]], fence: int) -> None:
-    """Judge a brand at `ends` (POSIX seconds, rising); `before` is the last look, `changed` what to read again."""
-    now = float(ends[-1])
-    await watcher.minutes.advance(float(ends[0]), now, changed)
-    await watcher.refit(float(ends[0]))
-    scores: dict[str, float] = {}
+async def look(watcher: Watcher, first: float, now: float, changed: set[tuple[str, int]], fence: int) -> None:
+    """Judge a brand from `first` to `now` (POSIX seconds); `changed` are the (source, hour) to read again."""
+    await watcher.minutes.advance(first, now, changed)
+    await watcher.refit(first)
     if watcher.knows:
         assert watcher.watch is not None
-        await watcher.minutes.silences(watcher.watch, now, watcher.utc_offset(now))
-        found = watcher.look(ends)
+        if await watcher.minutes.silences(watcher.watch, now, watcher.utc_offset(now)):
+            watcher.fitted_at = 0.0  # what was taken for calm teaches nothing
+        found, ends = watcher.look(first, now)
         for row, end in enumerate(float(e) for e in ends):
-            await _crisis(watcher, found, row, end, end - before, fence)
-            before = end
-        scores = {name: float(f.score[-1]) for name, f in found.findings.items()}
+            seconds = min(end - watcher.looked_until, LONGEST_LOOK)
+            watcher.looked_until = end
+            await _crisis(watcher, found, row, end, seconds, fence)
+        if len(ends):
+            watcher.scores = {name: float(f.score[-1]) for name, f in found.findings.items()}
         await _blind(watcher, now, fence)
-    await _state(watcher, now, scores)
+    await _state(watcher, now)
 
 
 async def _crisis(watcher: Watcher, found: Looks, row: int, now: float, seconds: float, fence: int) -> None:
@@ -59,6 +61,7 @@ async def _go_on(watcher: Watcher, found: Looks, row: int, now: float, escalated
         episode = await watcher.episodes.get(identity)
         if episode is None:
             return
+        watcher.told_over = episode.state == "resolved" and not escalated
         changed = await crisis.went_on(watcher, episode, verdicts[0], now, escalated)
         if changed is None:
             return
@@ -74,13 +77,16 @@ async def _end(watcher: Watcher, kind: Kind, now: float, why: str, fence: int) -
     alarm = json.dumps(watcher.standing[kind].as_dict())
     for _ in range(3):
         episode = await watcher.episodes.get(identity) if identity else None
-        if episode is None or episode.state == "resolved":
+        if episode is None:
             await watcher.episodes.save_alarm(watcher.brand.name, kind, alarm, fence)
             return
+        over = episode.state == "resolved"  # by a person, before it was calm
+        ended = crisis.calmed(episode, now) if over else crisis.resolved(episode, now, why)
         try:
-            await watcher.episodes.save(crisis.resolved(episode, now, why), fence, alarm)
+            await watcher.episodes.save(ended, fence, alarm, tell=not over)
         except Conflict:
             continue
+        watcher.told_over = False
         if kind == "crisis":
             watcher.closed.append((episode.started_at.timestamp(), now))
         return
@@ -111,7 +117,7 @@ async def _blind(watcher: Watcher, now: float, fence: int) -> None:
         await _end(watcher, "blind", now, "enough is seen again", fence)
 
 
-async def _state(watcher: Watcher, now: float, scores: dict[str, float]) -> None:
+async def _state(watcher: Watcher, now: float) -> None:
     """Store what the board and `/metrics` show of a brand."""
     hour = watcher.minutes.last_hour(now)
     told, _, low, high = watcher.expected_hour(now)
@@ -123,9 +129,9 @@ async def _state(watcher: Watcher, now: float, scores: dict[str, float]) -> None
         "expected_lower": low,
         "expected_upper": high,
         "negative_share": round(hour["negative"] / hour["scored"], 4) if hour["scored"] else None,
-        "scores": {name: _rounded(score) for name, score in scores.items()},
-        "severity": standing.severity if standing.opened_at is not None else 0,
-        "episode": watcher.open.get("crisis"),
+        "scores": {name: _rounded(score) for name, score in watcher.scores.items()},
+        "severity": standing.severity if standing.opened_at is not None and not watcher.told_over else 0,
+        "episode": None if watcher.told_over else watcher.open.get("crisis"),
         "completeness": {s: t["ratio"] for s, t in watcher.minutes.completeness(now).items()},
         "blind": watcher.standing.get("blind", Standing()).opened_at is not None,
     }

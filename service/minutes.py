@@ -37,7 +37,7 @@ class Minutes:
         """Hold the minutes from a lookback before `first` up to `last`; `changed` are (source, hour) to read again."""
         self._known = await coverage(self._store, self._brand)
         start = math.floor((first - LOOKBACK) / HOUR) * HOUR
-        end = math.ceil(last / HOUR) * HOUR
+        end = math.ceil(last / HOUR) * HOUR + HOUR  # clocks of networks may run ahead into the next hour
         table = self._table
         if table is None or table.start > start or set(table.sources) != set(self._known.first):
             self._table = await read(self._store, self._brand, start, end, MINUTE, last)
@@ -68,6 +68,19 @@ class Minutes:
         assert self._table is not None
         return (np.ceil((ends - self._table.start) / MINUTE) - 1).astype(np.int64)
 
+    def known_rows(self, end: float) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """Return the rows up to the minute that holds `end` that any source has told, the running minute included."""
+        length = int(self.rows(np.array([end]))[0]) + 1
+        told = np.zeros(length, dtype=np.bool_)
+        for table in self.sources.values():
+            told |= table.complete[:length]
+        return np.flatnonzero(told)
+
+    def ends(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Floats:
+        """Return when the minutes of `rows` end, POSIX seconds."""
+        assert self._table is not None
+        return np.asarray(self._table.start + (rows + 1.0) * MINUTE)
+
     def series(self, end: float) -> dict[str, Series]:
         """Return what detectors see up to the minute that holds `end`, by source."""
         assert self._table is not None
@@ -77,28 +90,34 @@ class Minutes:
 
     async def silences(self, watch: Watch, end: float, utc_offset: float) -> bool:
         """Note which pushed sources fell silent or spoke again by `end`; say whether that changed what is known."""
-        assert self._table is not None
-        row, changed = int(self.rows(np.array([end]))[0]), False
+        changed = False
         for name, table in self.sources.items():
             if name in self._known.until or name not in watch.normals or table.counted:
                 continue
-            heard = np.flatnonzero(table.columns["m"][: row + 1])
-            last = int(heard[-1]) if len(heard) else -1
+            heard = self._heard(name, end)
             open_gap = next((a for a, b in self._known.gaps.get(name, ()) if math.isinf(b)), None)
-            if open_gap is None and last >= 0 and (row - last) * MINUTE >= SILENT_SECONDS:
-                mean = watch.normals[name].mentions.mean(
-                    self._table.start + (last + 1) * MINUTE, MINUTE, row - last, utc_offset
-                )
+            if open_gap is None and len(heard) and end - heard[-1] >= SILENT_SECONDS:
+                begin = max(float(heard[-1]), end - LOOKBACK)
+                mean = watch.normals[name].mentions.mean(begin, MINUTE, int(end - begin) // MINUTE, utc_offset)
                 if silence.chance(mean.sum(), SILENT_SIZE) < SILENT_CHANCE:
-                    await self._gap(name, self._table.start + (last + 1) * MINUTE, math.inf)
+                    await self._gap(name, float(heard[-1]), math.inf)
                     changed = True
-            elif open_gap is not None and last >= 0 and self._table.start + last * MINUTE >= open_gap:
-                spoke = heard[self._table.start + heard * MINUTE >= open_gap][0]
-                await self._gap(name, open_gap, self._table.start + float(spoke) * MINUTE)
+            elif open_gap is not None and (heard > open_gap).any():
+                await self._gap(name, open_gap, float(heard[heard > open_gap][0]) - MINUTE)
                 changed = True
         if changed:
             self._judge(end)
         return changed
+
+    def _heard(self, source: str, end: float) -> Floats:
+        """Return the ends of the minutes up to `end` in which a source said something; the last one at the least."""
+        assert self._table is not None
+        row = int(self.rows(np.array([end]))[0])
+        rows = np.flatnonzero(self.sources[source].columns["m"][: row + 1])
+        if len(rows):
+            return np.asarray(self._table.start + (rows + 1.0) * MINUTE)
+        last = self._known.last.get(source, math.inf)
+        return np.array([math.floor(last / MINUTE + 1) * MINUTE]) if last < end else np.empty(0)
 
     async def _gap(self, source: str, begin: float, end: float) -> None:
         field = f"{source}{keys.SEPARATOR}{int(begin)}"

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -63,11 +64,11 @@ def _roles(settings: Settings, url: str) -> list[Role]:
     env.pop("FORESHOCK_ADMIN_KEY", None)
     web = ["--host", settings.host, "--port", str(settings.port)]
     web += ["--metrics-host", settings.metrics_host, "--metrics-port", str(settings.metrics_port)]
-    python = [sys.executable, "-m", "service"]
+    python, mine = [sys.executable, "-m", "service"], f"{socket.gethostname()}-{settings.port}"
     return [
-        Role("worker", [*python, "worker", "--name", "worker-1"], env),
+        Role("worker", [*python, "worker", "--name", f"{mine}-worker"], env),
         Role("api", [*python, "api", *web], env),
-        Role("collect", [*python, "collect", "--name", "collect-1"], env),
+        Role("collect", [*python, "collect", "--name", f"{mine}-collect"], env),
     ]
 
 

@@ -1,6 +1,7 @@
 """The ticker: looks at every brand as time passes, one process at a time, and turns what it finds into episodes."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import defaultdict
@@ -8,17 +9,18 @@ from collections import defaultdict
 import numpy as np
 from redis.exceptions import RedisError
 
-from detectors.series import Floats
 from service import judge, keys
 from service.clock import Clock, ReplayClock
 from service.lease import HELD_MS, Lease
 from service.registry import Registry
 from service.replayed import POLL
 from service.settings import Settings
-from service.store import Fenced, Store
+from service.store import Conflict, Fenced, Store, mended
 from service.watcher import Watcher
 
 MINUTE = 60.0
+RENEW_SECONDS = 2.0
+"""How old the lease may get within one tick over many brands."""
 BATCH = 60
 """Simulated minutes judged at once: the lease is renewed between batches."""
 
@@ -37,7 +39,6 @@ class Ticker:
         self._public_url = settings.public_url
         self._watchers: dict[str, Watcher] = {}
         self._fence = 0
-        self._judged = 0.0
 
     async def run(self) -> None:
         """Tick until cancelled."""
@@ -48,30 +49,34 @@ class Ticker:
                 except Fenced:
                     log.warning("another ticker has taken over")
                     self._watchers.clear()
-                except (RedisError, OSError) as error:
-                    log.warning("the store is away (%s), trying again", type(error).__name__)
+                except (RedisError, OSError, Conflict) as error:
+                    log.warning("the store is away or was changed (%s), reading again", type(error).__name__)
                     self._watchers.clear()
                     await asyncio.sleep(0.5)
+                    await mended(self._store, error)
         finally:
-            await self._lease.release()
+            with contextlib.suppress(RedisError, OSError):
+                await self._lease.release()
 
     async def _turn(self) -> None:
-        token = await self._lease.hold()
-        if token is None:
-            self._watchers.clear()
+        if await self.take() is None:
             await asyncio.sleep(1.0)
             return
-        if token != self._fence:
-            self._fence = token
-            self._watchers.clear()
         if isinstance(self._clock, ReplayClock):
             await self._replay(self._clock)
             return
         began = time.monotonic()
         now = await self._clock.now()
-        await self.tick(np.array([now]), self._judged or now - self._seconds)
-        self._judged = now
+        await self.tick(now, now)
         await asyncio.sleep(max(self._seconds - (time.monotonic() - began), 0.0))
+
+    async def take(self) -> int | None:
+        """Take or renew the lease; return its fencing token, None where another ticks."""
+        token = await self._lease.hold()
+        if token != self._fence:
+            self._watchers.clear()
+        self._fence = token or 0
+        return token
 
     async def _replay(self, clock: ReplayClock) -> None:
         """Judge every minute of the replay's clock that has been released."""
@@ -85,19 +90,28 @@ class Ticker:
             ends = MINUTE * np.arange(first, np.floor(release / MINUTE) + 1.0)
             for part in np.array_split(ends, max(1, -(-len(ends) // BATCH))):
                 if len(part):
-                    await self.tick(part, part[0] - MINUTE)
+                    await self.tick(float(part[0]), float(part[-1]))
                     await clock.set(judged=float(part[-1]))
             await clock.set(judged=release)
 
-    async def tick(self, ends: Floats, before: float) -> None:
-        """Judge every brand at `ends` (POSIX seconds, rising); `before` is when it was looked at last."""
+    async def tick(self, first: float, now: float) -> None:
+        """Judge every brand from `first` to `now` (POSIX seconds).
+
+        Raises:
+            Fenced: another ticker has taken over.
+        """
         await self._registry.refresh()
         changed = await self._changes()
+        renewed = time.monotonic()
         for name, brand in self._registry.brands.items():
+            if time.monotonic() - renewed > RENEW_SECONDS:
+                renewed = time.monotonic()
+                if await self._lease.hold() != self._fence:
+                    raise Fenced("the lease was lost")
             watcher = self._watchers.get(name)
             if watcher is None or watcher.brand != brand:
                 watcher = self._watchers[name] = await Watcher.find(self._store, brand, self._public_url)
-            await judge.look(watcher, ends, before, changed[name], self._fence)
+            await judge.look(watcher, first, now, changed[name], self._fence)
         for name in [n for n in self._watchers if n not in self._registry.brands]:
             del self._watchers[name]
 

@@ -1,5 +1,6 @@
 """One brand as the ticker holds it: its minutes, what is normal for it, and where its alarm stands."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +33,8 @@ GROWTH_LEAST = 30
 """Minutes that a growth rate is fitted to, at the least."""
 FINE = 300
 """Seconds of the buckets that the baseline is fitted to."""
+NEW_REFIT = 60.0
+"""A brand of which too little is known to judge it is fitted anew this often: its history may just be coming."""
 YOUNG_SECONDS, YOUNG_REFIT = 2 * 86_400.0, 1800.0
 """A brand with less history than this is fitted anew this often."""
 
@@ -60,6 +63,9 @@ class Watcher:
     open: dict[str, str] = field(default_factory=dict)
     closed: list[tuple[float, float]] = field(default_factory=list)
     blind_since: float | None = None
+    looked_until: float = 0.0
+    scores: dict[str, float] = field(default_factory=dict)
+    told_over: bool = False
     _hour: tuple[float, "Expected"] = (0.0, Expected(0.0, 0.0, None, None))
 
     @property
@@ -97,45 +103,60 @@ class Watcher:
         history = _from_first(known.series())
         self.fitted_at = now
         if not history:
-            self.watch, self.refit_after = None, YOUNG_REFIT
+            self.watch, self.refit_after = None, NEW_REFIT
             return
         first = next(iter(history.values()))
         mask, campaign, offset = await self._strange(first, now), self.campaign(first), self.utc_offset(now)
         learn = rehearse if self.watch is None else partial(fit, previous=self.watch)
-        self.watch = learn(history, budget=self.brand.budget, mask=mask, campaign=campaign, utc_offset=offset)
-        self.refit_after = YOUNG_REFIT if len(first) * FINE < YOUNG_SECONDS else REFIT_SECONDS
+        self.watch = await asyncio.to_thread(
+            learn, history, budget=self.brand.budget, mask=mask, campaign=campaign, utc_offset=offset
+        )
+        young = len(first) * FINE < YOUNG_SECONDS
+        self.refit_after = NEW_REFIT if not self.knows else YOUNG_REFIT if young else REFIT_SECONDS
 
     async def _strange(self, series: Series, now: float) -> Bools:
         """Which buckets belong to a crisis that has not become the new level; those that ended are remembered."""
         spans, self.closed = [], []
         for episode in (await self.episodes.page(self.brand.name, None, 100, None))[0]:
-            if episode.kind != "crisis" or episode.feedback == "false alarm":
+            if episode.kind != "crisis":
                 continue
-            start = episode.started_at.timestamp()
-            end = episode.closed_at.timestamp() if episode.closed_at else now
+            ended = episode.calm_at or (None if episode.id == self.open.get("crisis") else episode.closed_at)
+            start, end = episode.started_at.timestamp(), ended.timestamp() if ended else now
             if not accepted(start, end, series.step):
-                spans.append((start, end))
-                self.closed += [(start, end)] if episode.closed_at else []
+                spans += [(start, end)] if episode.feedback != "false alarm" else []
+                self.closed += [(start, end)] if ended else []
         return _within(series, spans)
 
     def campaign(self, series: Series) -> Bools:
         """Which buckets lie in a planned event."""
         return _within(series, [(c.start.timestamp(), c.end.timestamp()) for c in self.brand.campaigns])
 
-    def look(self, ends: Floats) -> Looks:
-        """Judge the minutes that end at `ends` (POSIX seconds, rising); the last may be a running one."""
+    def look(self, first: float, now: float) -> tuple[Looks, Floats]:
+        """Judge what became known since the last look; return what was found and the instants (POSIX seconds).
+
+        Rows are the minutes up to `now` that any source has told, since the last look, or since `first` where this is
+        the first one; the running minute is judged as far as it went, and again. A source that tells late is judged
+        when it has told.
+        """
         assert self.watch is not None
-        recent = self.minutes.series(float(ends[-1]))
-        first = next(iter(recent.values()))
-        running = float(ends[-1]) % MINUTE / MINUTE
-        return self.watch.look(
+        known = self.minutes.known_rows(now)
+        ends = np.minimum(self.minutes.ends(known), now)
+        due = ends > (self.looked_until or min(first, *ends[-1:]) - MINUTE)
+        known, ends = known[due], ends[due]
+        if not len(known):
+            return Looks(ends, {}), ends
+        last = float(self.minutes.ends(known[-1:])[0])
+        recent = self.minutes.series(last)
+        buckets = next(iter(recent.values()))
+        found = self.watch.look(
             recent,
-            rows=self.minutes.rows(ends),
-            exposure=running or 1.0,
-            mask=_within(first, self.closed),
-            campaign=self.campaign(first),
-            utc_offset=self.utc_offset(float(ends[-1])),
+            rows=known,
+            exposure=1.0 - (last - float(ends[-1])) / MINUTE,
+            mask=_within(buckets, self.closed),
+            campaign=self.campaign(buckets),
+            utc_offset=self.utc_offset(now),
         )
+        return found, ends
 
     def sums(self, end: float) -> Sums:
         """Return the minutes up to `end` summed over the sources that told, observed and expected."""

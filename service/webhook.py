@@ -17,7 +17,7 @@ from collectors.outbound import Outbound, OutboundError
 from service import keys
 from service.brand import Webhook
 from service.registry import Registry
-from service.store import Store
+from service.store import Store, mended
 
 GROUP = "notify"
 RETRY_MS = (5_000, 15_000, 60_000, 300_000, 1_800_000, 7_200_000, 36_000_000)
@@ -49,8 +49,9 @@ class Sender:
                     for stream in self._streams:
                         await self._waiting(stream)
             except (RedisError, OSError) as error:
-                log.warning("the store is away (%s), trying again", type(error).__name__)
+                log.warning("the store is away (%s), trying again", error)
                 await asyncio.sleep(0.5)
+                await mended(self._store, error)
 
     async def _new(self) -> None:
         found = await self._store.do(
@@ -82,7 +83,11 @@ class Sender:
         done = f"{keys.NOTIFICATIONS}:{webhook.name}:{identity.decode()}"
         if await self._store.do("EXISTS", done):
             return True
-        outcome = await self._post(webhook, event)
+        try:
+            outcome = await self._post(webhook, event)
+        except Exception as error:  # noqa: BLE001 - what is wrong with one receiver must not keep others waiting
+            log.warning("webhook %s: %s", webhook.name, type(error).__name__)
+            outcome = "failed"
         await self._store.do("HINCRBY", keys.NOTIFICATIONS, f"webhook{keys.SEPARATOR}{outcome}", 1)
         if outcome == "delivered":
             await self._store.do("SET", done, 1, "EX", 7 * 86_400)

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from collectors.annotate import annotate
 from service import keys
 from service.clock import Clock, posix
-from service.store import Store
+from service.store import Store, mended
 
 GROUP = "count"
 READ = 32
@@ -86,8 +86,9 @@ class Worker:
         try:
             await step()
         except (RedisError, OSError) as error:
-            log.warning("the store is away (%s), trying again", type(error).__name__)
+            log.warning("the store is away (%s), trying again", error)
             await asyncio.sleep(0.5)
+            await mended(self._store, error)
 
     async def _take_new(self) -> None:
         await self._read(">", BLOCK_MS)

@@ -123,7 +123,7 @@ def _server(app: object) -> uvicorn.Server:
         access_log=False,
         lifespan="off",
         server_header=False,
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=1,
     )
     return uvicorn.Server(config)
 

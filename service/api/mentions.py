@@ -16,6 +16,9 @@ from service.search import search
 
 router = APIRouter(prefix="/v1", tags=["way in"])
 
+MAX_ITEMS = 50_000
+"""Items of a request: what a body of short mentions can hold."""
+
 Item = TypeVar("Item", bound=BaseModel)
 
 
@@ -83,11 +86,17 @@ async def _records(request: Request) -> list[Any]:
     body = await request.body()
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind in {"application/x-ndjson", "application/jsonl", "application/ndjson"}:
-        return [_parse(line, f"line {n}") for n, line in enumerate(body.split(b"\n"), 1) if line.strip()]
+        lines = [(n, line) for n, line in enumerate(body.split(b"\n"), 1) if line.strip()]
+        if len(lines) > MAX_ITEMS:
+            raise Problem(413, f"{len(lines)} lines are more than {MAX_ITEMS}; send them in parts")
+        return [_parse(line, f"line {n}") for n, line in lines]
     if kind != "application/json":
         raise Problem(415, f"content type {kind!r} is not understood; application/json or application/x-ndjson is")
     found = _parse(body, "body")
-    return found if isinstance(found, list) else [found]
+    records = found if isinstance(found, list) else [found]
+    if len(records) > MAX_ITEMS:
+        raise Problem(413, f"{len(records)} items are more than {MAX_ITEMS}; send them in parts")
+    return records
 
 
 def _parse(text: bytes, where: str) -> Any:

@@ -116,6 +116,16 @@ def test_a_deletion_takes_a_mention_out_and_purges_its_text(store_url: str) -> N
     with_store(store_url, body)
 
 
+def test_a_deletion_is_a_count_of_its_own_once_and_only_of_what_was_counted(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        await count(store, row(), row(id="never seen", deleted=1))
+        await count(store, row(deleted=1, updated=NOW * 1000 + 1), row(deleted=1, updated=NOW * 1000 + 2))
+        assert (await store.do("HGETALL", keys.totals("acme")))[b"x\x1fdeleted"] == b"1"
+        assert (await sums(store))["mentions"] == 0
+
+    with_store(store_url, body)
+
+
 def test_copies_of_one_text_are_counted_as_excluded_and_stay_visible(store_url: str) -> None:
     async def body(store: Store) -> None:
         await count(store, *(row(id=str(n), author=f"a{n}", signature="beef") for n in range(10)))

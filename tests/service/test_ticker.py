@@ -157,3 +157,19 @@ def test_a_ticker_whose_lease_was_taken_stops(store_url: str) -> None:
             await ticker.tick(NOW + 10, NOW + 10)
 
     with_store(store_url, body)
+
+
+def test_who_takes_over_amid_an_episode_finds_it_as_strange_as_before(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        ticker = await watched(store)
+        await storm(store, ticker)
+        before = max((await state(store))["scores"].values())
+        await store.do("DEL", keys.lease("tick"))
+        heir = Ticker(store, SystemClock(), Registry(store), Lease(store, "heir", "tick"), Settings())
+        await heir.take()
+        await heir.tick(NOW + 605, NOW + 605)
+        (found,) = await crises(store)
+        assert found.state == "open"
+        assert max((await state(store))["scores"].values()) > before - 3.0
+
+    with_store(store_url, body)

@@ -101,7 +101,7 @@ class Watcher:
             return
         opened = self.standing.get("crisis", Standing()).opened_at
         if self.watch is None and opened is not None and not accepted(opened, now, FINE):
-            now = opened  # who takes over amid an episode must not learn its own threshold from it
+            now = opened - ONSET_LEAST  # who takes over amid an episode must not learn its own threshold from it
         known = await read(self.store, self.brand.name, now - HISTORY_SECONDS, now - now % FINE, FINE, now)
         history = _from_first(known.series())
         self.fitted_at = now

@@ -1,11 +1,15 @@
 """One clock for all processes: the system's, or the replay's, which lives in the store and moves when it is told to."""
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Protocol
 
 from service import keys
 from service.store import Store
+
+POLL = 0.002
+"""Seconds between looks at the replay's clock; a simulated step is judged in milliseconds."""
 
 
 class Clock(Protocol):
@@ -38,11 +42,12 @@ class ReplayClock:
 
     async def now(self) -> float:
         """Return the replay's POSIX seconds."""
-        return await self._read("now")
+        return float(await self._store.do("HGET", keys.CLOCK, "now"))
 
-    async def judged(self) -> float:
-        """Return up to when every minute has been judged."""
-        return await self._read("judged")
+    async def judged(self, until: float) -> None:
+        """Wait until every minute up to `until` (POSIX seconds) has been judged."""
+        while (await self.waiting())[0] < until:
+            await asyncio.sleep(POLL)
 
     async def waiting(self) -> tuple[float, float]:
         """Return up to when every minute has been judged, and up to when it may be."""
@@ -52,9 +57,6 @@ class ReplayClock:
     async def set(self, **fields: float) -> None:
         """Set `now`, `release` or `judged`."""
         await self._store.do("HSET", keys.CLOCK, *[x for pair in fields.items() for x in pair])
-
-    async def _read(self, field: str) -> float:
-        return float(await self._store.do("HGET", keys.CLOCK, field))
 
 
 async def open_clock(store: Store) -> Clock:

@@ -12,6 +12,9 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
+from service.access import ensure_admin
+from service.brandfile import BrandFile, BrandFileError, apply, load
+from service.registry import Registry
 from service.settings import Settings, from_environment
 from service.store import Store, StoreError
 
@@ -24,6 +27,14 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     return Settings(**values)
 
 
+async def configure(store: Store, admin_key: str | None, file: BrandFile | None) -> None:
+    """See that there is an admin key (a new one is printed, this once) and that what the file says is watched."""
+    if key := await ensure_admin(store, admin_key):
+        print(f"foreshock: the admin key, shown this once: {key}", flush=True)
+    if file is not None:
+        await apply(file, Registry(store))
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run the role until it is told to stop."""
     settings = settings_of(arguments)
@@ -34,13 +45,15 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return 2
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     if not settings.name:
         settings = dataclasses.replace(settings, name=f"{socket.gethostname()}-{role}-{os.getpid()}")
     try:
         work = _ROLES[role](settings)
         # The web server stops by itself, and lets running requests end before.
         asyncio.run(work if role == "api" else _until_stopped(work))
+    except BrandFileError as error:
+        print(error, file=sys.stderr)
+        return 2
     except (StoreError, OSError) as error:
         print(f"foreshock {role}: {error}", file=sys.stderr)
         return 2 if role == "api" or isinstance(error, StoreError) else 1
@@ -57,18 +70,13 @@ async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _api(settings: Settings) -> None:
-    from service.access import ensure_admin
     from service.api.app import serve
-    from service.brandfile import apply, load
-    from service.registry import Registry
 
+    file = load(settings.config) if settings.config else None
     assert settings.redis_url is not None
     async with Store(settings.redis_url) as store:
         await store.prepare()
-        if key := await ensure_admin(store, settings.admin_key):
-            print(f"foreshock: the admin key, shown this once: {key}", flush=True)
-        if settings.config is not None:
-            await apply(load(settings.config), Registry(store))
+        await configure(store, settings.admin_key, file)
     await serve(settings)
 
 
@@ -76,7 +84,6 @@ async def _worker(settings: Settings) -> None:
     from collectors.outbound import Outbound
     from service.clock import open_clock
     from service.lease import Lease
-    from service.registry import Registry
     from service.ticker import Ticker
     from service.webhook import Sender
     from service.worker import Worker
@@ -96,7 +103,6 @@ async def _collect(settings: Settings) -> None:
     from collectors.outbound import Outbound
     from service.clock import open_clock
     from service.collect import Collection
-    from service.registry import Registry
 
     assert settings.redis_url is not None
     async with Store(settings.redis_url) as store, Outbound(settings.allow_hosts) as out:

@@ -5,14 +5,11 @@ import asyncio
 import os
 import socket
 import sys
-from pathlib import Path
 
-from service.access import ensure_admin
-from service.brandfile import BrandFileError, apply, load
+from service.brandfile import BrandFile, BrandFileError, load
 from service.clock import posix, start_replay_clock
 from service.embedded import EmbeddedStore, EmbeddedStoreError
-from service.registry import Registry
-from service.roles import settings_of
+from service.roles import configure, settings_of
 from service.settings import Settings
 from service.store import Store, StoreError
 from service.supervise import Role, run_tree
@@ -45,16 +42,12 @@ def run(arguments: argparse.Namespace) -> int:
             embedded.stop()
 
 
-async def _prepare(url: str, settings: Settings, file: object, start: float | None) -> None:
+async def _prepare(url: str, settings: Settings, file: BrandFile | None, start: float | None) -> None:
     async with Store(url) as store:
         await store.prepare()
         if start is not None:
             await start_replay_clock(store, start)
-        key = await ensure_admin(store, settings.admin_key)
-        if file is not None:
-            await apply(file, Registry(store))  # type: ignore[arg-type]
-    if key:
-        print(f"foreshock: the admin key, shown this once: {key}", flush=True)
+        await configure(store, settings.admin_key, file)
     print(f"foreshock: board and REST on http://{settings.host}:{settings.port}", flush=True)
 
 
@@ -70,9 +63,3 @@ def _roles(settings: Settings, url: str) -> list[Role]:
         Role("api", [*python, "api", *web], env),
         Role("collect", [*python, "collect", "--name", f"{mine}-collect"], env),
     ]
-
-
-def default_config() -> Path | None:
-    """Return `foreshock.yaml` of the working folder, if there is one."""
-    path = Path("foreshock.yaml")
-    return path if path.exists() else None

@@ -10,10 +10,9 @@ import numpy as np
 from redis.exceptions import RedisError
 
 from service import judge, keys
-from service.clock import Clock, ReplayClock
+from service.clock import POLL, Clock, ReplayClock
 from service.lease import HELD_MS, Lease
 from service.registry import Registry
-from service.replayed import POLL
 from service.settings import Settings
 from service.store import Conflict, Fenced, Store, mended
 from service.watcher import Watcher

@@ -48,6 +48,7 @@ def test_every_command_stands_in_the_readme() -> None:
         (["serve", "--port", "many"], "invalid int value"),
         (["serve", "--config", "none.yaml"], "none.yaml: No such file"),
         (["serve", "--replay-clock", "yesterday"], "no ISO 8601 time"),
+        (["api", "--redis-url", "redis://127.0.0.1:1", "--config", "none.yaml"], "none.yaml: No such file"),
         (["api"], "--redis-url URL is needed"),
         (["worker"], "--redis-url URL is needed"),
         (["bench", "speed"], "there is no 'speed'"),

@@ -14,7 +14,6 @@ from service.api.problems import Problem
 from service.clock import ReplayClock, iso
 from service.events import Events
 from service.ingest import drained
-from service.replayed import judged
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
@@ -68,6 +67,6 @@ async def post_clock(move: Move, ctx: Ctx, _: Admin) -> dict[str, Any]:
     await ctx.registry.refresh()
     await drained(ctx.store, ctx.registry.brands)
     await ctx.clock.set(release=old)
-    await judged(ctx.clock, old)
+    await ctx.clock.judged(old)
     await ctx.clock.set(now=new)
     return {"now": iso(new), "replay": True}

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8470
 SEED ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check lint bench lock clean
+.PHONY: help demo run test check lint bench chaos lock clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -29,6 +29,9 @@ lint: $(VENV)/dev.stamp ## format, lint, types, and the rooms' rules
 
 bench: $(VENV)/run.stamp ## measure the way in
 	@$(BIN)/foreshock bench ingest
+
+chaos: $(VENV)/dev.stamp ## kill everything for half an hour, count, and write RELIABILITY.md
+	@$(BIN)/python -m tests.chaos
 
 lock: ## pin what pyproject.toml allows, with hashes (needs uv)
 	uv pip compile -q --universal --no-emit-index-url --no-emit-find-links --generate-hashes --no-header pyproject.toml -o requirements.lock

@@ -1,11 +1,11 @@
 """Which brands a text is about: all queries at once, through one automaton over their terms."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ahocorasick_rs import AhoCorasick
 
-from collectors.query import And, Node, Or, Query, fold, is_whole
+from collectors.query import And, Node, Or, Query, Term, fold, is_whole
 
 
 class Matcher:
@@ -20,23 +20,39 @@ class Matcher:
         spread = Counter(term for query in self._queries.values() for term in query.terms)
         self._terms = list(spread)
         self._automaton = AhoCorasick(self._terms)
-        self._anchored: dict[str, list[str]] = {}
+        number = {term: n for n, term in enumerate(self._terms)}
+        # By term: the brands that it alone decides, and those whose tree must be looked at.
+        self._alone: list[list[str]] = [[] for _ in self._terms]
+        self._anchored: list[list[str]] = [[] for _ in self._terms]
         for brand, query in self._queries.items():
-            for term in _anchors(query.root, spread):
-                self._anchored.setdefault(term, []).append(brand)
+            alone = set(_alternatives(query.root))
+            for term in alone:
+                self._alone[number[term]].append(brand)
+            for term in _anchors(query.root, spread) - alone:
+                self._anchored[number[term]].append(brand)
 
     def match(self, text: str) -> list[str]:
         """Names of the brands whose query matches `text`, sorted."""
         folded = fold(text)
-        found: set[int] = set()
-        for term, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
-            if term not in found and is_whole(folded, start, end):
-                found.add(term)
-        if not found:
+        hits = self._automaton.find_matches_as_indexes(folded, overlapping=True)
+        if not hits:
             return []
-        terms = {self._terms[term] for term in found}
-        candidates = {brand for term in terms for brand in self._anchored.get(term, ())}
-        return sorted(brand for brand in candidates if self._queries[brand].root.holds(terms))
+        found = {term for term, start, end in hits if is_whole(folded, start, end)}
+        brands = {brand for term in found for brand in self._alone[term]}
+        candidates = {brand for term in found for brand in self._anchored[term]} - brands
+        if candidates:
+            terms = {self._terms[term] for term in found}
+            brands |= {brand for brand in candidates if self._queries[brand].root.holds(terms)}
+        return sorted(brands)
+
+
+def _alternatives(node: Node) -> Iterator[str]:
+    """Terms of which each alone makes the node hold."""
+    if isinstance(node, Term):
+        yield node.text
+    elif isinstance(node, Or):
+        for part in node.parts:
+            yield from _alternatives(part)
 
 
 def _anchors(node: Node, spread: Counter[str]) -> set[str]:

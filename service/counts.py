@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,19 +15,22 @@ from service.store import Store
 
 Flags = NDArray[np.bool_]
 
+CODES = "mxsnwprahck"
+"""A bucket's counters in the order they are packed; as in functions.lua."""
 FIELDS = {
     "mentions": "m",
     "negative": "n",
+    "negative_variance": "w",
     "positive": "p",
     "scored": "s",
     "excluded": "x",
     "authors": "a",
+    "authors_approximate": "h",
     "reach": "r",
 }
-COUNTED, KNOWN = "v", "k"
+THOUSANDTHS = {"negative", "negative_variance"}
+COUNTED, KNOWN = "c", "k"
 """A count that a source gave instead of posts, and for how many of a bucket's minutes it did."""
-SEGMENT = {60: 60, 300: 48, 3600: 48}
-"""Buckets in a packed segment, by width in seconds; as in functions.lua."""
 SHARE_WINDOW = 3600.0
 """Seconds of posts that estimate the negative share of counts."""
 
@@ -60,7 +64,7 @@ class Table:
             column = table.columns[FIELDS[name]]
             if name == "mentions" and table.counted:
                 column = table.columns[COUNTED]
-            out += column / 1000 if name == "negative" else column
+            out += column / 1000 if name in THOUSANDTHS else column
         return out
 
     @property
@@ -154,13 +158,13 @@ async def read(
     names = [s for s in sorted(known.first) if sources is None or s in sources]
     begin = math.floor(max(start, min(known.first.values(), default=start)) / width)
     table = Table(begin * width, width, max(math.ceil(end / width) - begin, 0))
-    numbers = range(begin // SEGMENT[width], (begin + table.length - 1) // SEGMENT[width] + 1)
+    numbers = range(begin // keys.SEGMENT[width], (begin + table.length - 1) // keys.SEGMENT[width] + 1)
     commands = [("HGETALL", keys.segment(brand, name, width, n)) for name in names for n in numbers]
     answers = iter(await store.pipe(commands))
     for name in names:
         columns = {code: np.zeros(table.length) for code in (*FIELDS.values(), COUNTED, KNOWN)}
         for n in numbers:
-            unpack(next(answers), n * SEGMENT[width] - begin, columns)
+            unpack(next(answers), n * keys.SEGMENT[width] - begin, columns)
         table.sources[name] = judged(columns, known, name, table, now)
     return table
 
@@ -190,11 +194,19 @@ def judged(columns: dict[str, Floats], known: Coverage, source: str, table: Tabl
     return found
 
 
+_bucket = msgspec.msgpack.Decoder(list[int])
+
+
 def unpack(packed: dict[bytes, bytes], offset: int, columns: dict[str, Floats]) -> None:
-    """Write a segment's fields ("17m": 3) into columns, its bucket 0 at `offset`."""
-    for name, value in packed.items():
-        text = name.decode()
-        place = offset + int(text[:-1])
-        column = columns.get(text[-1])
-        if column is not None and 0 <= place < len(column):
-            column[place] = float(value)
+    """Write a segment's buckets into columns, its bucket 0 at `offset`."""
+    length = len(next(iter(columns.values())))
+    rows = [(offset + int(name), _bucket.decode(value)) for name, value in packed.items()]
+    rows = [(place, values) for place, values in rows if 0 <= place < length]
+    if not rows:
+        return
+    table = np.zeros((len(rows), len(CODES)))
+    for row, (_, values) in zip(table, rows, strict=True):
+        row[: len(values)] = values
+    places = np.array([place for place, _ in rows])
+    for code, column in columns.items():
+        column[places] = table[:, CODES.index(code)]

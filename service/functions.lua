@@ -1,20 +1,35 @@
 #!lua name=foreshock
 
 -- Each function here is one atomic step on one shard. KEYS[1] is a key of the shard; all others carry its hash tag.
+-- docs/store.md says what the keys hold.
 
 local DAY = 86400
--- width of a bucket, buckets in a packed segment, seconds the segment is kept after its end
+-- width of a bucket, buckets in a packed segment, seconds the segment is kept after its end, and where the authors of
+-- its buckets stand in the hash that holds those of AUTHORS_SPAN seconds at all widths
 local RESOLUTIONS = {
-  {60, 60, 8 * DAY},
-  {300, 48, 35 * DAY},
-  {3600, 48, 730 * DAY},
+  {60, 240, 8 * DAY, 0},
+  {300, 288, 35 * DAY, 240},
+  {3600, 504, 730 * DAY, 288},
 }
+local AUTHORS_SPAN = 4 * 3600
 local LATE = 8 * DAY      -- how late a mention may arrive: as long its record is kept
 local KEEP_AGE = 7 * DAY  -- how long texts are kept as evidence
 local KEEP_MOST = 20000   -- how many texts of a brand are kept
+local TIDY = 900          -- in one minute of so many seconds what is too old is looked for: its text is gone by itself
 local COPIES = 3          -- of one text without a repost mark that count in an hour; more are excluded
 local EVENTS_KEPT = 90 * DAY  -- far beyond the last try of a delivery
 local SEP = '\31'
+
+-- A bucket's counters in the order they are packed: mentions, excluded, scored, P(negative) and its variance in
+-- thousandths, positive, reach, distinct authors, whether those are approximate; a source's own count, minutes it covers.
+local M, X, S, N, W, P, R, A, H, C, K = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+
+local EXACT = 64     -- distinct authors of a bucket that are known one by one; more are a HyperLogLog
+local HASH = 6       -- bytes that an author is known by
+local AUTHOR = 8     -- bytes of one: its hash, and 2 of how many mentions
+local MANY = 'H'     -- stands where the authors became a HyperLogLog
+
+local function floor(x) return x - x % 1 end
 
 local function tag_of(key)
   return string.match(key, '^({s%d+})')
@@ -24,174 +39,485 @@ local function live(key, seconds)
   redis.call('EXPIRE', key, math.max(math.ceil(seconds), 60))
 end
 
--- What a batch adds is gathered by key and field, and written once at its end: mentions come in the same few minutes.
+-- What a call changes is gathered by key and written once at its end: mentions come in the same few minutes.
 local function gathering(tag, now)
-  return {tag = tag, now = now, add = {}, until_ = {}, dirty = {}}
+  return {tag = tag, now = now, spots = {}, dirty = {}, brands = {}, copies = {}, texts = {}, passing = {}}
 end
 
--- Adds the fields of `add` (name -> number) to the buckets that hold instant t, at all three widths.
-local function bump(batch, brand, source, t, add)
-  for _, r in ipairs(RESOLUTIONS) do
-    local bucket = math.floor(t / r[1])
-    local number = math.floor(bucket / r[2])
-    local key = batch.tag .. ':b:' .. brand .. ':' .. source .. ':' .. r[1] .. ':' .. number
-    local sums = batch.add[key]
-    if not sums then
-      sums = {}
-      batch.add[key] = sums
-      batch.until_[key] = (number + 1) * r[1] * r[2] + r[3]
-    end
-    local offset = bucket - number * r[2]
-    for field, value in pairs(add) do
-      if value ~= 0 then sums[offset .. field] = (sums[offset .. field] or 0) + value end
+-- What changes in the minute that holds instant t: the fields' differences, and the mentions that each author wrote
+-- more or fewer (`met`). It is of the buckets of `least` seconds and wider ones.
+local function spot(batch, brand, source, t, least)
+  local minute = floor(t / 60)
+  local name = brand .. SEP .. source .. SEP .. minute
+  local found = batch.spots[name]
+  if not found then
+    found = {
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, at = t, least = least or 0,
+      prefix = batch.tag .. ':b:' .. brand .. ':' .. source .. ':',
+    }
+    batch.spots[name] = found
+    batch.dirty[brand .. SEP .. source .. SEP .. floor(minute / RESOLUTIONS[1][2])] = true
+  end
+  return found
+end
+
+-- Adds what a mention contributed (`what`, a record), or takes it out (sign -1).
+local function bump(batch, brand, source, what, sign)
+  local out, added = what[3], spot(batch, brand, source, what[2])
+  added[M] = added[M] + sign
+  added[X] = added[X] + sign * out
+  if what[4] == 1 and out == 0 then
+    added[S] = added[S] + sign
+    added[N] = added[N] + sign * what[5]
+    added[W] = added[W] + sign * what[6]
+    added[P] = added[P] + sign * what[7]
+  end
+  added[R] = added[R] + sign * what[8]
+  local met = added.met
+  if not met then
+    met = {}
+    added.met = met
+  end
+  met[what[9]] = (met[what[9]] or 0) + sign
+end
+
+local function author_at(known, hash)
+  local at = string.find(known, hash, 1, true)
+  while at and at % AUTHOR ~= 1 do at = string.find(known, hash, at + 1, true) end
+  return at
+end
+
+-- Brings a bucket's list of authors up to date; what it was and what it is are AUTHOR bytes each.
+local function with_met(known, met)
+  for author, difference in pairs(met) do
+    local hash = struct.pack('>I6', author)
+    local at = author_at(known, hash)
+    local before = at and struct.unpack('>H', known, at + HASH) or 0
+    local after = math.min(before + difference, 65535)
+    local entry = after > 0 and hash .. struct.pack('>H', after) or ''
+    if at then
+      known = string.sub(known, 1, at - 1) .. entry .. string.sub(known, at + AUTHOR)
+    else
+      known = known .. entry
     end
   end
-  batch.dirty[brand .. SEP .. source .. SEP .. math.floor(t / 3600)] = true
+  return known
 end
 
--- Distinct authors a bucket; a deletion leaves them, so they are never taken back.
-local function meet(batch, brand, source, t, author)
-  if author == '' then return end
-  for _, r in ipairs(RESOLUTIONS) do
-    local bucket = math.floor(t / r[1])
-    local number = math.floor(bucket / r[2])
-    local set = batch.tag .. ':b:' .. brand .. ':' .. source .. ':a' .. r[1] .. ':' .. bucket
-    if redis.call('PFADD', set, author) == 1 then
-      local sums = batch.add[batch.tag .. ':b:' .. brand .. ':' .. source .. ':' .. r[1] .. ':' .. number]
-      local field = (bucket - number * r[2]) .. 'a'
-      sums[field] = (sums[field] or 0) + 1
+local function hashes(known, met)
+  local found = {}
+  for at = 1, #known - AUTHOR + 1, AUTHOR do found[#found + 1] = string.sub(known, at, at + HASH - 1) end
+  for author, difference in pairs(met) do
+    if difference > 0 then found[#found + 1] = struct.pack('>I6', author) end
+  end
+  return found
+end
+
+-- Counts the distinct authors of a bucket anew, `known` being their list so far; gives the list that is to be stored.
+local function count_authors(batch, segment, bucket, values, known, met)
+  if known == '' and values[A] > 0 then  -- their list is not kept any more
+    for _, difference in pairs(met) do
+      if difference > 0 then values[A] = values[A] + 1 end
     end
-    batch.until_[set] = (bucket + 1) * r[1] + LATE
+    values[H] = 1
+    return known
+  end
+  local after = known ~= MANY and with_met(known, met) or known
+  if after ~= MANY and #after <= EXACT * AUTHOR then
+    values[A], values[H] = #after / AUTHOR, 0
+    return after
+  end
+  local set = segment.prefix .. 'h' .. segment.width .. ':' .. bucket
+  local new = hashes(known ~= MANY and known or '', met)
+  if #new > 0 then redis.call('PFADD', set, unpack(new)) end
+  live(set, segment.ends + LATE - batch.now)
+  values[A], values[H] = redis.call('PFCOUNT', set), 1
+  return MANY
+end
+
+-- The lists of authors of all buckets that change, by hash and slot.
+local function read_authors(batch)
+  local found = {}
+  for _, added in pairs(batch.spots) do
+    if added.met then
+      local span = floor(added.at / AUTHORS_SPAN)
+      local key = added.prefix .. 'a:' .. span
+      local lists = found[key]
+      if not lists then
+        lists = {slots = {}, known = {}, ends = (span + 1) * AUTHORS_SPAN}
+        found[key] = lists
+      end
+      added.lists = lists
+      for _, r in ipairs(RESOLUTIONS) do
+        lists.slots[#lists.slots + 1] = r[4] + floor((added.at - span * AUTHORS_SPAN) / r[1])
+      end
+    end
+  end
+  for key, lists in pairs(found) do
+    for i, known in ipairs(redis.call('HMGET', key, unpack(lists.slots))) do
+      lists.new = lists.new or not known
+      lists.known[lists.slots[i]] = known or ''
+    end
+  end
+  return found
+end
+
+local function write_authors(batch, found)
+  for key, lists in pairs(found) do
+    local sets = {}
+    for slot, known in pairs(lists.known) do
+      if known ~= '' then sets[#sets + 1], sets[#sets + 2] = slot, known end
+    end
+    if #sets > 0 then redis.call('HSET', key, unpack(sets)) end
+    if lists.new then live(key, lists.ends + LATE - batch.now) end
+  end
+end
+
+local function read_bucket(packed)
+  local values = packed and cmsgpack.unpack(packed) or {}
+  for i = #values + 1, 11 do values[i] = 0 end
+  return values
+end
+
+local function pack_bucket(values)
+  for i = 11, 1, -1 do
+    if values[i] ~= 0 then break end
+    values[i] = nil
+  end
+  return cmsgpack.pack(values)
+end
+
+-- The buckets that the spots are in, by segment.
+local function segments_of(batch)
+  local found = {}
+  for _, added in pairs(batch.spots) do
+    for _, r in ipairs(RESOLUTIONS) do
+      if r[1] >= added.least then
+        local bucket = floor(added.at / r[1])
+        local number = floor(bucket / r[2])
+        local key = added.prefix .. r[1] .. ':' .. number
+        local segment = found[key]
+        if not segment then
+          segment = {
+            width = r[1], slots = r[4], first = number * r[2], prefix = added.prefix,
+            ends = (number + 1) * r[1] * r[2], kept = r[3], offsets = {}, spots = {},
+          }
+          found[key] = segment
+        end
+        local n = #segment.offsets + 1
+        segment.offsets[n], segment.spots[n] = bucket - segment.first, added
+      end
+    end
+  end
+  return found
+end
+
+local function write_segment(batch, key, segment)
+  local found, sets, new = {}, {}, false
+  for n, packed in ipairs(redis.call('HMGET', key, unpack(segment.offsets))) do
+    local offset, added = segment.offsets[n], segment.spots[n]
+    local values = found[offset]
+    if not values then
+      values = read_bucket(packed)
+      found[offset] = values
+      new = new or not packed
+    end
+    for f = 1, 11 do values[f] = values[f] + added[f] end
+    if added.met then
+      local known, within = added.lists.known, added.lists.ends - AUTHORS_SPAN
+      local slot = segment.slots + floor((added.at - within) / segment.width)
+      known[slot] = count_authors(batch, segment, segment.first + offset, values, known[slot], added.met)
+    end
+  end
+  for offset, values in pairs(found) do sets[#sets + 1], sets[#sets + 2] = offset, pack_bucket(values) end
+  redis.call('HSET', key, unpack(sets))
+  if new then live(key, segment.ends + segment.kept - batch.now) end
+end
+
+local function of_brand(batch, brand)
+  local found = batch.brands[brand]
+  if not found then
+    found = {totals = {}, since = {}, recent = {}, gone = {}}
+    batch.brands[brand] = found
+  end
+  return found
+end
+
+local function count_in(totals, field)
+  totals[field] = (totals[field] or 0) + 1
+end
+
+local function heard(batch, brand, source, at)
+  local since = of_brand(batch, brand).since
+  local seen = since[source]
+  if not seen then
+    since[source] = {at, at}
+  else
+    if at < seen[1] then seen[1] = at end
+    if at > seen[2] then seen[2] = at end
+  end
+end
+
+local function write_since(key, since)
+  for source, seen in pairs(since) do
+    local first, last = source .. SEP .. 'first', source .. SEP .. 'last'
+    local known = redis.call('HMGET', key, first, last)
+    local sets = {}
+    if not known[1] or tonumber(known[1]) > seen[1] then sets = {first, seen[1]} end
+    if not known[2] or tonumber(known[2]) < seen[2] then sets[#sets + 1], sets[#sets + 2] = last, seen[2] end
+    if #sets > 0 then redis.call('HSET', key, unpack(sets)) end
+  end
+end
+
+-- The newest texts of a brand are kept; the rest go, by age and by number.
+local function write_recent(batch, brand, found)
+  local recent = batch.tag .. ':b:' .. brand .. ':recent'
+  local adds = {}
+  for key, at in pairs(found.recent) do adds[#adds + 1], adds[#adds + 2] = at, key end
+  if #adds > 0 then redis.call('ZADD', recent, unpack(adds)) end
+  local gone = {}
+  for key in pairs(found.gone) do gone[#gone + 1] = key end
+  if #gone > 0 then redis.call('ZREM', recent, unpack(gone)) end
+  if #adds == 0 then return end
+  live(recent, KEEP_AGE)
+  if batch.now % TIDY < 60 then redis.call('ZREMRANGEBYSCORE', recent, '-inf', batch.now - KEEP_AGE) end
+  local over = redis.call('ZCARD', recent) - KEEP_MOST
+  while over > 0 do
+    local some = redis.call('ZPOPMIN', recent, math.min(over, 1000))
+    local texts = {}
+    for i = 1, #some, 2 do texts[#texts + 1] = batch.tag .. ':t:' .. some[i] .. ':' .. brand end
+    redis.call('DEL', unpack(texts))
+    over = over - #texts
+  end
+end
+
+-- How often the texts of some rows were written so far, each in its hour.
+local function read_copies(batch, rows)
+  for _, row in ipairs(rows) do
+    if row[13] ~= 0 then
+      local hour = floor(row[4] / 3600)
+      local key = batch.tag .. ':g:' .. row[1] .. ':' .. hour
+      local seen = batch.copies[key]
+      if not seen then
+        seen = {until_ = (hour + 1) * 3600 + LATE, number = {}, names = {}, more = {}}
+        batch.copies[key] = seen
+      end
+      seen.names[#seen.names + 1] = row[13]
+    end
+  end
+  for key, seen in pairs(batch.copies) do
+    for i, number in ipairs(redis.call('HMGET', key, unpack(seen.names))) do
+      seen.number[seen.names[i]] = tonumber(number or 0)
+    end
+  end
+end
+
+-- How often a text was written in its hour, with this one.
+local function copies_of(batch, brand, at, signature)
+  local seen = batch.copies[batch.tag .. ':g:' .. brand .. ':' .. floor(at / 3600)]
+  local number = seen.number[signature] + 1
+  seen.number[signature], seen.more[signature] = number, true
+  return number
+end
+
+local function write_copies(batch)
+  for key, seen in pairs(batch.copies) do
+    local sets, new = {}, false
+    for signature in pairs(seen.more) do
+      sets[#sets + 1], sets[#sets + 2] = signature, seen.number[signature]
+      new = new or seen.number[signature] == 1
+    end
+    if #sets > 0 then redis.call('HSET', key, unpack(sets)) end
+    if new then live(key, seen.until_ - batch.now) end
   end
 end
 
 local function write(batch)
-  for key, sums in pairs(batch.add) do
-    for field, value in pairs(sums) do
-      if value ~= 0 then redis.call('HINCRBY', key, field, value) end
-    end
+  local authors = read_authors(batch)
+  for key, segment in pairs(segments_of(batch)) do write_segment(batch, key, segment) end
+  write_authors(batch, authors)
+  write_copies(batch)
+  for brand, found in pairs(batch.brands) do
+    local prefix = batch.tag .. ':b:' .. brand
+    for field, value in pairs(found.totals) do redis.call('HINCRBY', prefix .. ':totals', field, value) end
+    write_since(prefix .. ':since', found.since)
+    write_recent(batch, brand, found)
   end
-  for key, time in pairs(batch.until_) do live(key, time - batch.now) end
-  for member in pairs(batch.dirty) do redis.call('SADD', batch.tag .. ':dirty', member) end
+  local dirty = {}
+  for member in pairs(batch.dirty) do dirty[#dirty + 1] = member end
+  if #dirty > 0 then redis.call('SADD', batch.tag .. ':dirty', unpack(dirty)) end
 end
 
-local function excluded(tag, brand, row, now)
-  if row.spam == 1 then return 1 end
-  if row.signature == '' then return 0 end
-  local key = tag .. ':b:' .. brand .. ':s:' .. row.signature .. ':' .. math.floor(row.at / 3600)
-  local copies = redis.call('INCR', key)
-  live(key, row.at + LATE - now)
-  if copies > COPIES then return 1 end
-  return 0
+local function excluded(batch, brand, at, spam, signature)
+  if spam == 1 then return 1 end
+  if signature == 0 then return 0 end
+  return copies_of(batch, brand, at, signature) > COPIES and 1 or 0
 end
 
-local function contribution(row, out)
-  local scored = row.scored * (1 - out)
-  return {
-    m = 1, x = out, s = scored, n = row.negative * scored,
-    p = row.positive * scored, r = row.reach,
-  }
-end
-
-local function negated(add)
-  local less = {}
-  for field, value in pairs(add) do less[field] = -value end
-  return less
-end
-
-local function forget_old(tag, brand, recent, now)
-  local over = redis.call('ZCARD', recent) - KEEP_MOST
-  local old = redis.call('ZRANGE', recent, '-inf', now - KEEP_AGE, 'BYSCORE', 'LIMIT', 0, 100)
-  if over > 0 then
-    for _, member in ipairs(redis.call('ZRANGE', recent, 0, over - 1)) do old[#old + 1] = member end
-  end
-  for _, member in ipairs(old) do
-    redis.call('ZREM', recent, member)
-    redis.call('HDEL', tag .. ':r:' .. brand .. ':' .. member, 'text')
-  end
-end
-
-local function first_and_last(tag, brand, source, at)
-  local key = tag .. ':b:' .. brand .. ':since'
-  local first = redis.call('HGET', key, source .. SEP .. 'first')
-  if not first or tonumber(first) > at then redis.call('HSET', key, source .. SEP .. 'first', at) end
-  local last = redis.call('HGET', key, source .. SEP .. 'last')
-  if not last or tonumber(last) < at then redis.call('HSET', key, source .. SEP .. 'last', at) end
+-- Takes a mention out of a brand that counted it; gives what stays of its record.
+local function take_out(batch, brand, source, key, known, updated)
+  local mine = of_brand(batch, brand)
+  bump(batch, brand, source, known, -1)
+  count_in(mine.totals, source .. SEP .. 'deleted')
+  mine.gone[key], mine.recent[key] = true, nil
+  batch.texts[key .. ':' .. brand] = false
+  return {updated, known[2]}
 end
 
 -- Counts one mention for one brand, once: a repetition changes nothing, an edit the difference, a deletion takes it out.
-local function count_one(batch, row)
-  local tag, now = batch.tag, batch.now
-  local brand, source, member = row.brand, row.source, row.source .. SEP .. row.id
-  local recent = tag .. ':b:' .. brand .. ':recent'
-  local record = tag .. ':r:' .. brand .. ':' .. member
-  local known = redis.call('HMGET', record, 'updated', 'at', 'add', 'out')
-  if known[1] and tonumber(known[1]) >= row.updated then return 0 end
-  if known[1] and not known[3] and row.deleted == 1 then return 0 end
-  if known[1] and known[3] then
-    bump(batch, brand, source, tonumber(known[2]), negated(cjson.decode(known[3])))
+-- `known` is its record so far: {updated, at, out, scored, negative, spread, positive, reach, author}, the first two
+-- once it was taken out. Gives the new record, or nil where nothing changes.
+local function count_one(batch, row, known)
+  local brand, source, key, at, updated, deleted, scored, negative, spread, positive, sentiment, spam, signature,
+    author, reach, text = unpack(row)
+  local counted = known and known[3]
+  if known and known[1] >= updated then return nil end
+  if deleted == 1 then
+    if counted then return take_out(batch, brand, source, key, known, updated) end
+    return not known and {updated, at} or nil
   end
-  local totals = tag .. ':b:' .. brand .. ':totals'
-  if row.deleted == 1 then
-    redis.call('ZREM', recent, member)
-    redis.call('HDEL', record, 'text', 'add')
-    redis.call('HSET', record, 'updated', row.updated, 'at', row.at)
-    if known[3] then redis.call('HINCRBY', totals, source .. SEP .. 'deleted', 1) end
-  else
-    local out = known[4] and tonumber(known[4]) or excluded(tag, brand, row, now)
-    local add = contribution(row, out)
-    bump(batch, brand, source, row.at, add)
-    meet(batch, brand, source, row.at, row.author)
-    redis.call('HSET', record, 'updated', row.updated, 'at', row.at, 'out', out,
-      'add', cjson.encode(add), 'text', row.text)
-    redis.call('ZADD', recent, row.at, member)
-    if not known[1] then
-      redis.call('HINCRBY', totals, source .. SEP .. row.sentiment, 1)
-      first_and_last(tag, brand, source, row.at)
-    end
-    forget_old(tag, brand, recent, now)
-  end
-  live(record, row.at + LATE + 3600 - now)
-  return 1
+  local mine = of_brand(batch, brand)
+  if counted then bump(batch, brand, source, known, -1) end
+  local out = counted or excluded(batch, brand, at, spam, signature)
+  local record = {updated, at, out, scored, negative, spread, positive, reach, author}
+  bump(batch, brand, source, record, 1)
+  mine.recent[key], mine.gone[key] = at, nil
+  batch.texts[key .. ':' .. brand] = {text, at}
+  heard(batch, brand, source, at)
+  if not known then count_in(mine.totals, source .. SEP .. sentiment) end
+  return record
 end
 
--- count INGEST_STREAM | GROUP ENTRY NOW ROWS: counts a batch, acknowledges it and drops it, in one step.
-redis.register_function('fs_count', function(keys, args)
-  local tag, counted = tag_of(keys[1]), 0
-  if args[2] ~= '' and redis.call('XACK', keys[1], args[1], args[2]) == 0 then return -1 end
-  local batch = gathering(tag, tonumber(args[3]))
-  for _, row in ipairs(cjson.decode(args[4])) do counted = counted + count_one(batch, row) end
-  write(batch)
-  if args[2] ~= '' then redis.call('XDEL', keys[1], args[2]) end
-  return counted
-end)
-
--- put_count SHARD_KEY | BRAND SOURCE START SECONDS COUNT NOW: replaces the count of a bucket, spread over its minutes.
-redis.register_function('fs_put_count', function(keys, args)
-  local tag, brand, source = tag_of(keys[1]), args[1], args[2]
-  local start, seconds, count, now = tonumber(args[3]), tonumber(args[4]), tonumber(args[5]), tonumber(args[6])
-  local key = tag .. ':c:' .. brand .. ':' .. source .. ':' .. start .. ':' .. seconds
-  local before = tonumber(redis.call('GET', key) or '-1')
-  redis.call('SET', key, count)
-  live(key, start + 35 * DAY - now)
-  if before == count then return 0 end
-  local minutes, difference = seconds / 60, count - math.max(before, 0)
-  local given, batch = 0, gathering(tag, now)
-  for i = 1, minutes do
-    local upto = math.floor(math.max(before, 0) * i / minutes)
-    local share = math.floor(count * i / minutes) - upto - given
-    given = given + share
-    local add = {v = share}
-    if before < 0 then add.k = 1 end
-    bump(batch, brand, source, start + (i - 1) * 60, add)
+-- An edit or a deletion takes a mention out of all brands of the shard that it is not of (any more). Where the mention
+-- itself may still wait in the stream (`waits`) that is remembered under the brand '', else only for the rest of the
+-- batch (`passing`). Says whether anything changed.
+local function count_elsewhere(batch, row, known, waits)
+  local _, source, key, at, updated = unpack(row)
+  local stays, changed = {}, false
+  for _, brand in ipairs(cjson.decode(row[16])) do stays[brand] = true end
+  for brand, record in pairs(known) do
+    if brand ~= '' and not stays[brand] and record[3] and record[1] < updated then
+      known[brand] = take_out(batch, brand, source, key, record, updated)
+      changed = true
+    end
   end
+  if not known[''] or known[''][1] < updated then
+    known[''] = {updated, at, row[16]}
+    if waits then changed = true else batch.passing[key] = true end
+  end
+  return changed
+end
+
+local function was_taken_out(known, brand, updated)
+  local other = known['']
+  if not other or other[1] <= updated then return false end
+  for _, stays in ipairs(cjson.decode(other[3])) do
+    if stays == brand then return false end
+  end
+  return true
+end
+
+local function read_records(batch, rows)
+  local names, records = {}, {}
+  for i, row in ipairs(rows) do names[i] = batch.tag .. ':r:' .. row[3] end
+  if #names == 0 then return records end
+  for i, packed in ipairs(redis.call('MGET', unpack(names))) do
+    local key = rows[i][3]
+    if not records[key] then records[key] = packed and cmsgpack.unpack(packed) or {} end
+  end
+  return records
+end
+
+local function write_texts(batch)
+  for name, kept in pairs(batch.texts) do
+    if kept and kept[2] + KEEP_AGE > batch.now then
+      redis.call('SET', batch.tag .. ':t:' .. name, kept[1], 'EX', kept[2] + KEEP_AGE - batch.now)
+    else
+      redis.call('DEL', batch.tag .. ':t:' .. name)
+    end
+  end
+end
+
+-- count INGEST_STREAM | GROUP ENTRY NOW ROWS: counts a batch, acknowledges it and drops it, in one step. ROWS is a
+-- msgpack array of rows as service/row.py has them. Gives how many changed something, -1 where ENTRY was counted before.
+local function count(keys, args)
+  local entry = args[2]
+  if entry ~= '' and redis.call('XACK', keys[1], args[1], entry) == 0 then return -1 end
+  local batch, rows = gathering(tag_of(keys[1]), tonumber(args[3])), cmsgpack.unpack(args[4])
+  local records, changed, counted = read_records(batch, rows), {}, 0
+  read_copies(batch, rows)
+  for _, row in ipairs(rows) do
+    local brand, key = row[1], row[3]
+    local known, done = records[key], false
+    if brand == '' then
+      local first = redis.call('XRANGE', keys[1], '-', '+', 'COUNT', 1)[1]
+      done = count_elsewhere(batch, row, known, first and first[1] ~= entry)
+    elseif was_taken_out(known, brand, row[5]) then
+      known[brand] = known[brand] or {known[''][1], row[4]}
+      changed[key] = row[4]
+    else
+      local record = count_one(batch, row, known[brand])
+      if record then known[brand], done = record, true end
+    end
+    if done then
+      counted = counted + 1
+      changed[key] = row[4]
+    end
+  end
+  for key in pairs(batch.passing) do records[key][''] = nil end
+  for key, at in pairs(changed) do
+    redis.call('SET', batch.tag .. ':r:' .. key, cmsgpack.pack(records[key]), 'EX', math.max(at + LATE + 3600 - batch.now, 3600))
+  end
+  write_texts(batch)
   write(batch)
-  first_and_last(tag, brand, source, start)
+  if entry ~= '' then redis.call('XDEL', keys[1], entry) end
+  return counted
+end
+redis.register_function{function_name = 'fs_count', callback = count, flags = {'allow-oom'}}
+
+-- The count so far of each bucket of `width` from `start`, and for how many minutes it is known.
+local function counts_so_far(tag, brand, source, r, start, n)
+  local found, wanted = {}, {}
+  local first = floor(start / r[1])
+  for bucket = first, first + n - 1 do
+    local number = floor(bucket / r[2])
+    wanted[number] = wanted[number] or {}
+    table.insert(wanted[number], bucket - number * r[2])
+  end
+  for number, offsets in pairs(wanted) do
+    local key = tag .. ':b:' .. brand .. ':' .. source .. ':' .. r[1] .. ':' .. number
+    for i, packed in ipairs(redis.call('HMGET', key, unpack(offsets))) do
+      found[number * r[2] + offsets[i] - first + 1] = read_bucket(packed)
+    end
+  end
+  return found
+end
+
+-- put_count SHARD_KEY | BRAND SOURCE START SECONDS COUNT NOW: replaces the count of a span, spread over its minutes,
+-- or over its five-minutes where it is older than minutes are kept. Gives the difference to what was known before.
+local function put_count(keys, args)
+  local tag, brand, source = tag_of(keys[1]), args[1], args[2]
+  local start, seconds, total, now = tonumber(args[3]), tonumber(args[4]), tonumber(args[5]), tonumber(args[6])
+  local r = start >= now - LATE and RESOLUTIONS[1] or RESOLUTIONS[2]
+  local n, minutes = seconds / r[1], r[1] / 60
+  local batch, difference = gathering(tag, now), 0
+  for i, values in ipairs(counts_so_far(tag, brand, source, r, start, n)) do
+    local more = floor(total * i / n) - floor(total * (i - 1) / n) - values[C]
+    if more ~= 0 or values[K] ~= minutes then
+      local added = spot(batch, brand, source, start + (i - 1) * r[1], r[1])
+      added[C] = added[C] + more
+      added[K] = added[K] + minutes - values[K]
+      difference = difference + more
+    end
+  end
+  heard(batch, brand, source, start)
+  write(batch)
   return difference
-end)
+end
+redis.register_function{function_name = 'fs_put_count', callback = put_count, flags = {'allow-oom'}}
 
 -- drain DIRTY_SET | FENCE: hands out what changed since the last call, to the newest ticker only.
-redis.register_function('fs_drain', function(keys, args)
+local function drain(keys, args)
   local fence = tag_of(keys[1]) .. ':fence'
   if tonumber(redis.call('GET', fence) or '0') > tonumber(args[1]) then
     return redis.error_reply('FENCED a newer ticker has taken over')
@@ -200,12 +526,13 @@ redis.register_function('fs_drain', function(keys, args)
   local members = redis.call('SMEMBERS', keys[1])
   redis.call('DEL', keys[1])
   return members
-end)
+end
+redis.register_function{function_name = 'fs_drain', callback = drain, flags = {'allow-oom'}}
 
 -- episode EPISODES_HASH | FENCE BRAND KIND ID VERSION EPISODE OPENED ALARM EVENT: stores an episode's change, the
 -- alarm's state that led to it and the event to be told, in one step. FENCE is '' where a person acts. VERSION is the
 -- one that was read (0: new); another one stored meanwhile is a conflict. EVENT '' tells nothing.
-redis.register_function('fs_episode', function(keys, args)
+local function episode(keys, args)
   local tag = tag_of(keys[1])
   local fence, brand, kind, id, version, episode, opened, alarm, event = unpack(args)
   if fence ~= '' and tonumber(redis.call('GET', tag .. ':fence') or '0') > tonumber(fence) then
@@ -231,15 +558,21 @@ redis.register_function('fs_episode', function(keys, args)
     return redis.call('XADD', tag .. ':events', '*', 'event', event)
   end
   return ''
-end)
+end
+redis.register_function{function_name = 'fs_episode', callback = episode, flags = {'allow-oom'}}
 
--- lease LEASE FENCE | HOLDER MILLISECONDS: takes or renews the lease; gives its fencing token, or 0 where another holds it.
-redis.register_function('fs_lease', function(keys, args)
-  local held = redis.call('GET', keys[1])
-  local holder, token = nil, nil
-  if held then holder, token = string.match(held, '^(.*)' .. SEP .. '(%d+)$') end
-  if holder and holder ~= args[1] then return 0 end
-  if not holder then token = redis.call('INCR', keys[2]) end
-  redis.call('SET', keys[1], args[1] .. SEP .. token, 'PX', args[2])
-  return tonumber(token)
-end)
+-- lease LEASE | HOLDER MILLISECONDS: takes or renews the lease; gives its fencing token, or 0 where another holds it. The
+-- token rises with every new holder; it follows the server's time, so that a failover that lost the last write gives
+-- none a second time.
+local function lease(keys, args)
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + floor(time[2] / 1000)
+  local held = redis.call('HMGET', keys[1], 'holder', 'until', 'token')
+  local taken = held[1] and tonumber(held[2]) > now
+  if taken and held[1] ~= args[1] then return 0 end
+  local token = tonumber(held[3] or 0)
+  if not taken then token = math.max(token + 1, now) end
+  redis.call('HSET', keys[1], 'holder', args[1], 'until', now + tonumber(args[2]), 'token', token)
+  return token
+end
+redis.register_function{function_name = 'fs_lease', callback = lease, flags = {'allow-oom'}}

@@ -5,32 +5,43 @@ and acknowledgement be one function on one shard.
 """
 
 import asyncio
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
+
+import msgspec
 
 from collectors.mention import Count, Mention
 from service import keys
 from service.clock import Clock
 from service.registry import Registry
+from service.row import ELSEWHERE
 from service.store import Store
 
 FUTURE = 600.0
 """Seconds a publication may lie ahead of our clock: networks' clocks are off by minutes, not more."""
 LATE = 8 * 86_400.0
 """Seconds a mention may come late: as long as minutes and dedupe records are kept."""
+LATE_COUNT = 35 * 86_400.0
+"""Seconds a count may come late: as long as five-minute buckets are kept."""
 ENTRY = 200
 """Mentions in one entry of the stream: the store counts an entry at once, so this bounds how long it is busy (ms)."""
-BACKLOG = 20_000
-"""Entries on one shard's stream above which no more is taken."""
 
 
 class Busy(Exception):
-    """More waits to be counted than is sound; come again in `retry_after` seconds."""
+    """More waits, or is kept, than is sound; come again in `retry_after` seconds."""
 
     retry_after = 2
+
+
+class Room(Protocol):
+    """Knows whether the store has room for more."""
+
+    def refuse(self) -> str | None:
+        """Return why nothing more can be taken at the moment, None where it can."""
+        ...
 
 
 @dataclass
@@ -52,24 +63,23 @@ class Receipt:
 class Ingest:
     """Takes mentions and counts in for one process."""
 
-    def __init__(self, store: Store, clock: Clock, registry: Registry) -> None:
+    def __init__(self, store: Store, clock: Clock, registry: Registry, room: Room | None = None) -> None:
         self._store = store
         self._clock = clock
         self._registry = registry
+        self._room = room
 
     async def mentions(self, items: Iterable[tuple[int, Mention]], receipt: Receipt) -> Receipt:
         """Match each (index, mention) and store what matches; the receipt says what became of every item.
 
         Raises:
-            Busy: too much waits to be counted; nothing of this request was taken.
+            Busy: too much waits to be counted, or the store is full; nothing of this request was taken.
         """
-        await self._registry.refresh()
+        await self._open()
         now = await self._clock.now()
-        waiting: dict[str, list[object]] = defaultdict(list)
+        waiting: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
         seen: set[tuple[object, ...]] = set()
         for index, mention in items:
-            if mention.deleted and mention.updated_at is None:
-                mention = mention.model_copy(update={"updated_at": datetime.fromtimestamp(now, UTC)})
             refusal = self._refusal(mention, now)
             if refusal:
                 receipt.reject(index, *refusal)
@@ -80,61 +90,112 @@ class Ingest:
                 continue
             seen.add(identity)
             receipt.accepted += 1
-            brands = mention.brands if mention.brands is not None else self._registry.matcher.match(mention.text)
-            receipt.matched += bool(brands)
-            for brand in brands:
-                waiting[keys.shard(brand)].append([brand, mention.model_dump(mode="json", exclude_none=True)])
+            receipt.matched += self._route(mention, now, waiting)
         await self._push(waiting)
         return receipt
 
-    async def counts(self, items: Iterable[tuple[int, Count]], receipt: Receipt) -> Receipt:
-        """Store each (index, count): a later one for the same bucket replaces, never adds."""
+    async def _open(self) -> None:
+        reason = self._room.refuse() if self._room else None
+        if reason:
+            raise Busy(reason)
         await self._registry.refresh()
+
+    def _route(self, mention: Mention, now: float, waiting: dict[str, list[tuple[str, bytes]]]) -> bool:
+        """Put a mention where its brands are counted; say whether it is of any."""
+        if mention.deleted and mention.updated_at is None:
+            mention = mention.model_copy(update={"updated_at": datetime.fromtimestamp(now, UTC)})
+        brands = mention.brands
+        if brands is None:
+            brands = self._registry.matcher.match(mention.text)
+            if mention.updated_at is not None and (mention.deleted or mention.updated_at > mention.published_at):
+                self._route_elsewhere(mention, brands, waiting)
+        if not brands:
+            return False
+        packed = _as_json(mention)
+        for brand in brands:
+            waiting[keys.shard(brand)].append((brand, packed))
+        return True
+
+    def _route_elsewhere(
+        self, mention: Mention, brands: list[str], waiting: dict[str, list[tuple[str, bytes]]]
+    ) -> None:
+        """Have an edited or deleted mention taken out of every brand that its new text does not match."""
+        wanted = {"id", "source", "published_at", "updated_at", "deleted", "brands"}
+        packed = _as_json(mention.model_copy(update={"brands": brands}), include=wanted)
+        for tag in {keys.shard(name) for name in self._registry.brands}:
+            waiting[tag].append((ELSEWHERE, packed))
+
+    async def counts(self, items: Iterable[tuple[int, Count]], receipt: Receipt) -> Receipt:
+        """Store each (index, count): a later one for the same bucket replaces, never adds.
+
+        Raises:
+            Busy: the store is full; nothing of this request was taken.
+        """
+        await self._open()
         now = await self._clock.now()
+        commands: list[tuple[object, ...]] = []
+        told: dict[str, float] = {}
         for index, item in items:
-            if item.brand not in self._registry.brands:
-                receipt.reject(index, "brand", f"there is no brand {item.brand!r}; PUT /v1/brands/{{name}} makes one")
+            refusal = self._refused_count(item, now)
+            if refusal:
+                receipt.reject(index, *refusal)
                 continue
-            start = item.start.timestamp()
-            if start % 60:
-                receipt.reject(index, "start", "must be a whole minute")
-                continue
-            if start > now + FUTURE or start < now - 35 * 86_400:
-                receipt.reject(index, "start", "must lie within the last 35 days")
-                continue
-            tag = keys.ingest(keys.shard(item.brand))
-            await self._store.call(
-                "fs_put_count", tag, item.brand, item.source, int(start), item.seconds, item.count, int(now)
+            receipt.accepted += 1
+            tag, start = keys.ingest(keys.shard(item.brand)), int(item.start.timestamp())
+            commands.append(
+                ("FCALL", "fs_put_count", 1, tag, item.brand, item.source, start, item.seconds, item.count, int(now))
             )
             if item.complete_until:
-                until = min(item.complete_until.timestamp(), now)
-                await heartbeat(self._store, f"{item.source}{keys.SEPARATOR}{item.brand}", until)
-            receipt.accepted += 1
+                source = f"{item.source}{keys.SEPARATOR}{item.brand}"
+                told[source] = max(told.get(source, 0.0), min(item.complete_until.timestamp(), now))
+        await self._store.append(commands)
+        for source, until in told.items():
+            await heartbeat(self._store, source, until)
         return receipt
+
+    def _refused_count(self, item: Count, now: float) -> tuple[str, str] | None:
+        if item.brand not in self._registry.brands:
+            return "brand", f"there is no brand {item.brand!r}; PUT /v1/brands/{{name}} makes one"
+        return _refused_span(item.start.timestamp(), item.seconds, now)
 
     def _refusal(self, mention: Mention, now: float) -> tuple[str, str] | None:
         at = mention.published_at.timestamp()
         if at > now + FUTURE:
             return "published_at", f"{mention.published_at.isoformat()} is more than 10 minutes in the future"
-        if at < now - LATE:
+        if at < now - LATE and not mention.deleted:
             return "published_at", f"{mention.published_at.isoformat()} is more than 8 days ago"
         for brand in mention.brands or ():
             if brand not in self._registry.brands:
                 return "brands", f"there is no brand {brand!r}; PUT /v1/brands/{{name}} makes one"
         return None
 
-    async def _push(self, waiting: dict[str, list[object]]) -> None:
-        streams = [keys.ingest(tag) for tag in waiting]
-        for length in await self._store.pipe([("XLEN", stream) for stream in streams]):
-            if int(length) > BACKLOG:
-                raise Busy
-        await self._store.pipe(
+    async def _push(self, waiting: dict[str, list[tuple[str, bytes]]]) -> None:
+        await self._store.append(
             [
-                ("XADD", keys.ingest(tag), "*", "rows", json.dumps(rows[i : i + ENTRY], ensure_ascii=False))
+                ("XADD", keys.ingest(tag), "*", "m", _pack(rows[i : i + ENTRY]))
                 for tag, rows in waiting.items()
                 for i in range(0, len(rows), ENTRY)
             ]
         )
+
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+def _as_json(mention: Mention, include: set[str] | None = None) -> bytes:
+    return mention.__pydantic_serializer__.to_json(mention, include=include, exclude_none=True)
+
+
+def _refused_span(start: float, seconds: int, now: float) -> tuple[str, str] | None:
+    if start > now + FUTURE or start < now - LATE_COUNT:
+        return "start", "must lie within the last 35 days"
+    if start % 60:
+        return "start", "must be a whole minute"
+    if start < now - LATE and start % 300:
+        return "start", "must be a multiple of 5 minutes where it lies more than 8 days back"
+    if start < now - LATE and seconds % 300:
+        return "seconds", "must be a multiple of 300 where the start lies more than 8 days back"
+    return None
 
 
 async def heartbeat(store: Store, source: str, until: float) -> None:

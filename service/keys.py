@@ -4,11 +4,18 @@ A brand lives on one of 256 fixed shards; the shard's hash tag is in every key o
 can be changed by one function on one server.
 """
 
+import base64
+import hashlib
 import zlib
+from functools import lru_cache
 
 SHARDS = 256
 
 SCHEMA = "fs:schema"
+MIGRATING = "fs:migrating"
+"""stands while the store is brought to a newer schema"""
+RESTORING = "fs:restoring"
+"""the backup that is being restored into the store; absent once it is there as a whole"""
 BRANDS = "fs:brands"
 """hash: brand name -> Brand as JSON"""
 WEBHOOKS = "fs:webhooks"
@@ -19,8 +26,6 @@ API_KEYS = "fs:keys"
 """hash: SHA-256 of a key -> ApiKey as JSON"""
 CLOCK = "fs:clock"
 """hash of the replay's clock: now, release, judged (POSIX seconds); absent on the system clock"""
-FENCE = "fs:lease:fence"
-"""the last fencing token that was given"""
 SOURCES = "fs:sources"
 """hash: source, or source and brand, or source, brand and collector -> complete_until (POSIX seconds)"""
 CURSORS = "fs:cursors"
@@ -32,10 +37,16 @@ COSTS = "fs:costs"
 NOTIFICATIONS = "fs:notifications"
 """hash: channel and outcome -> how many"""
 
+COUNTERS = "count"
+"""the consumer group that counts what waits on the ingest streams"""
+
 SEPARATOR = "\x1f"
 """Between the parts of a field that may hold any character of a name."""
+SEGMENT = {60: 240, 300: 288, 3600: 504}
+"""Buckets in a packed segment, by width in seconds; as in functions.lua. Hashes of up to 512 fields stay packed."""
 
 
+@lru_cache(maxsize=65_536)
 def shard(brand: str) -> str:
     """Return the hash tag of a brand, `{s000}` to `{s255}`."""
     return f"{{s{zlib.crc32(brand.encode()) % SHARDS:03d}}}"
@@ -61,9 +72,29 @@ def dead(tag: str) -> str:
     return f"{tag}:dead"
 
 
+def dead_index(tag: str) -> str:
+    """Return the sorted set of KEY:ENTRY (all of score 0), which finds the dead letters of a mention."""
+    return f"{tag}:dead:index"
+
+
+def dead_totals(tag: str) -> str:
+    """Return the hash of dead letters ever buried, by kind; `trimmed` is how many made way for newer ones."""
+    return f"{tag}:dead:totals"
+
+
+def tried(tag: str) -> str:
+    """Return the hash of rows that are counted alone: ENTRY:ROW -> how often that was begun and not ended."""
+    return f"{tag}:ingest:tried"
+
+
 def dirty(tag: str) -> str:
-    """Return the set of (brand, source, hour) whose minutes changed since the ticker looked."""
+    """Return the set of (brand, source, segment of minutes) that changed since the ticker looked."""
     return f"{tag}:dirty"
+
+
+def fence(tag: str) -> str:
+    """Return the fencing token of the newest ticker that took over what changed."""
+    return f"{tag}:fence"
 
 
 def events(tag: str) -> str:
@@ -87,13 +118,24 @@ def segment(brand: str, source: str, width: int, number: int) -> str:
 
 
 def recent(brand: str) -> str:
-    """Return the sorted set of recent mentions by publication."""
+    """Return the sorted set of the identities of recent mentions by publication."""
     return f"{shard(brand)}:b:{brand}:recent"
 
 
-def record(brand: str, member: str) -> str:
-    """Return the hash of one mention: what it contributed, and its text while that is kept."""
-    return f"{shard(brand)}:r:{brand}:{member}"
+def identity(source: str, mention: str) -> str:
+    """Return a mention in 16 characters: 96 bits of BLAKE2b."""
+    digest = hashlib.blake2b(f"{source}\0{mention}".encode(), digest_size=12).digest()
+    return base64.urlsafe_b64encode(digest).decode()
+
+
+def record(tag: str, identity: str) -> str:
+    """Return what one mention contributed to the brands of a shard, kept as long as it may be repeated or edited."""
+    return f"{tag}:r:{identity}"
+
+
+def text(brand: str, identity: str) -> str:
+    """Return one mention of a brand as JSON, kept as evidence."""
+    return f"{shard(brand)}:t:{identity}:{brand}"
 
 
 def since(brand: str) -> str:
@@ -119,3 +161,14 @@ def state(brand: str) -> str:
 def watch(brand: str) -> str:
     """Return the hash of what the ticker must find again: alarm state and open episode by kind."""
     return f"{shard(brand)}:b:{brand}:watch"
+
+
+def annotations(brand: str) -> str:
+    """Return what late data showed of the brand's past, as a JSON list."""
+    return f"{shard(brand)}:b:{brand}:annotations"
+
+
+def kept(key: str) -> str:
+    """Return the key, on the server of `key`, that is written to see that what was written before it is kept."""
+    _, brace, rest = key.partition("{")
+    return f"{{{rest.partition('}')[0] if brace else key}}}:kept"

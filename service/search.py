@@ -1,7 +1,8 @@
 """The mentions that are kept as evidence, newest first."""
 
-import json
 from typing import Any
+
+import msgspec
 
 from collectors.query import Query, QueryError, fold, parse
 from service import keys
@@ -18,8 +19,8 @@ async def kept(
     """Return up to `limit` kept mentions of a brand published from `start` to `end` (POSIX seconds)."""
     order = ("REV",) if newest else ()
     bounds = (end, start) if newest else (start, end)
-    members = await store.do("ZRANGE", keys.recent(brand), *bounds, "BYSCORE", *order, "LIMIT", 0, limit)
-    return [m for m in await _read(store, brand, members) if m is not None]
+    found = await store.do("ZRANGE", keys.recent(brand), *bounds, "BYSCORE", *order, "LIMIT", 0, limit)
+    return [m for m in await _read(store, brand, found) if m is not None]
 
 
 async def search(store: Store, brands: list[str], query: str, limit: int, cursor: str | None) -> dict[str, Any]:
@@ -50,8 +51,8 @@ def _position(cursor: str | None) -> tuple[float, str, str] | None:
     if cursor is None:
         return None
     try:
-        at, brand, member = cursor.split(":", 2)
-        return float(at), brand, member
+        at, brand, identity = cursor.split(":", 2)
+        return float(at), brand, identity
     except ValueError:
         raise ValueError("cursor: take it from `next` of the page before") from None
 
@@ -65,8 +66,8 @@ async def _matching(
         pairs = await store.do(
             "ZRANGE", keys.recent(brand), latest, "-inf", "BYSCORE", "REV", "LIMIT", offset, PAGE, "WITHSCORES"
         )
-        for (member, at), mention in zip(pairs, await _read(store, brand, [m for m, _ in pairs]), strict=True):
-            place = (at, brand, member.decode())
+        for (identity, at), mention in zip(pairs, await _read(store, brand, [i for i, _ in pairs]), strict=True):
+            place = (at, brand, identity.decode())
             if mention is None or (before and place >= before) or (tree and not tree.matches(fold(mention["text"]))):
                 continue
             found.append((*place, {"brand": brand, **mention}))
@@ -75,6 +76,12 @@ async def _matching(
     return found[:limit]
 
 
-async def _read(store: Store, brand: str, members: list[bytes]) -> list[dict[str, Any] | None]:
-    texts = await store.pipe([("HGET", keys.record(brand, member.decode()), "text") for member in members])
-    return [json.loads(text) if text else None for text in texts]
+async def _read(store: Store, brand: str, identities: list[bytes]) -> list[dict[str, Any] | None]:
+    """Return the mentions, None for one whose text is gone."""
+    if not identities:
+        return []
+    texts = await store.do("MGET", *[keys.text(brand, identity.decode()) for identity in identities])
+    return [_mention.decode(text) if text else None for text in texts]
+
+
+_mention = msgspec.json.Decoder(dict[str, Any])

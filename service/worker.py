@@ -5,61 +5,38 @@ read again by itself or by another, and counts once.
 """
 
 import asyncio
-import hashlib
-import json
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from redis.exceptions import RedisError
+import msgspec
+from redis.exceptions import RedisError, ResponseError
 
-from collectors.annotate import annotate
+from collectors.annotate import Annotation, annotate
 from service import keys
-from service.clock import Clock, posix
+from service.clock import Clock
+from service.deadletters import CountOne, Entry, bury, deadly, one_by_one, purge, quarantine, refused, tag_of
+from service.row import ELSEWHERE, Row, row
 from service.store import Store, mended
 
-GROUP = "count"
-READ = 32
-"""Entries taken at a time."""
+GROUP = keys.COUNTERS
+READ = 2
+"""Entries taken of each shard at a time."""
+TOGETHER = 16
+"""Entries counted in one round trip: what was read first is counted before the rest is annotated."""
 CLAIM_IDLE_MS = 15_000
 """An entry that a worker has held this long is taken over; counting one takes milliseconds."""
+FORGET_IDLE_MS = 3_600_000
+"""A consumer that holds nothing and has not been heard of for this long is forgotten: each start makes a new name."""
 BLOCK_MS = 500
-DEAD = 10_000
-"""Mentions that could not be annotated, kept on a shard for whoever mends the cause."""
 
 log = logging.getLogger("foreshock.worker")
 
-
-def row(brand: str, mention: dict[str, Any], at: float) -> dict[str, Any]:
-    """Return what the store needs to count one mention for one brand; `at` is its publication, POSIX seconds."""
-    note = annotate(mention["text"], mention.get("language"))
-    author = mention.get("author") or {}
-    # Of a mention without an author nobody knows that one hand wrote others too.
-    wrote = author["id"] if author else f"\0{mention['id']}"
-    repost = mention.get("repost_of") is not None
-    return {
-        "brand": brand,
-        "source": mention["source"],
-        "id": mention["id"],
-        "at": int(at),
-        "updated": _milliseconds(mention.get("updated_at"), at),
-        "deleted": int(mention.get("deleted", False)),
-        "scored": int(note.scored),
-        "negative": round(1000 * (note.negative or 0.0)),
-        "positive": int(note.sentiment == "positive"),
-        "sentiment": note.sentiment or "unscored",
-        "spam": int(note.spam),
-        "signature": "" if repost or note.signature is None else f"{note.signature:x}",
-        "author": hashlib.blake2b(f"{mention['source']}\0{wrote}".encode(), digest_size=8).hexdigest(),
-        "reach": author.get("followers") or 0,
-        "text": json.dumps(
-            {**mention, "language": note.language, "negative": note.negative, "sentiment": note.sentiment},
-            ensure_ascii=False,
-        ),
-    }
-
-
-def _milliseconds(updated: str | None, at: float) -> int:
-    return int(1000 * (posix(updated) if updated else at))
+Waiting = list[tuple[str, bytes]]
+"""What an entry holds: brand, and the mention as JSON."""
+_waiting = msgspec.msgpack.Decoder(Waiting)
+_mention = msgspec.json.Decoder(dict[str, Any])
+_rows = msgspec.msgpack.Encoder()
 
 
 class Worker:
@@ -73,6 +50,7 @@ class Worker:
 
     async def run(self) -> None:
         """Count until cancelled; a store that is away for a while is waited for."""
+        annotate("An engine that can't be loaded ends the process here, and buries nothing.")
         await self._again(self._take_up_own)
         claimed = 0.0
         loop = asyncio.get_running_loop()
@@ -82,7 +60,7 @@ class Worker:
                 claimed = loop.time()
             await self._again(self._take_new)
 
-    async def _again(self, step: Any) -> None:
+    async def _again(self, step: Callable[[], Awaitable[None]]) -> None:
         try:
             await step()
         except (RedisError, OSError) as error:
@@ -98,41 +76,87 @@ class Worker:
             pass
 
     async def _read(self, after: str, block_ms: int | None) -> bool:
-        block = () if block_ms is None else ("BLOCK", block_ms)
-        found = await self._store.do(
-            "XREADGROUP", "GROUP", GROUP, self._name, "COUNT", READ, *block,
-            "STREAMS", *self._streams, *[after] * len(self._streams),
-        )  # fmt: skip
-        some = False
-        for stream, entries in found:
-            for identity, fields in entries:
-                some = True
-                await self._count(stream, identity, fields)
-        return some
+        found = await self._store.read_group(
+            GROUP, self._name, self._streams, count=READ, block_ms=block_ms, after=after
+        )
+        entries = [(stream, identity, fields) for stream, some in found for identity, fields in some]
+        await self._take(entries, again=after != ">")
+        return bool(entries)
 
     async def _take_over(self) -> None:
-        for stream in self._streams:
-            start: Any = "0-0"
-            while True:
-                start, entries, *_ = await self._store.do(
-                    "XAUTOCLAIM", stream, GROUP, self._name, CLAIM_IDLE_MS, start, "COUNT", READ
-                )
-                for identity, fields in entries:
-                    await self._count(stream, identity, fields)
-                if start in (b"0-0", "0-0"):
-                    break
+        """Take over what others hold for too long, and forget those who hold nothing and are gone."""
+        claims = [("XAUTOCLAIM", s, GROUP, self._name, CLAIM_IDLE_MS, "0-0", "COUNT", 32) for s in self._streams]
+        claimed = zip(self._streams, await self._store.pipe(claims), strict=True)
+        await self._take([(stream, *entry) for stream, (_, entries, *_) in claimed for entry in entries], again=True)
+        told = await self._store.pipe([("XINFO", "CONSUMERS", stream, GROUP) for stream in self._streams])
+        gone = [
+            ("XGROUP", "DELCONSUMER", stream, GROUP, consumer[b"name"])
+            for stream, consumers in zip(self._streams, told, strict=True)
+            for consumer in consumers
+            if consumer[b"pending"] == 0 and consumer[b"idle"] > FORGET_IDLE_MS
+        ]
+        await self._store.pipe(gone)
 
-    async def _count(self, stream: Any, identity: Any, fields: Any) -> None:
-        rows = []
-        for brand, mention in json.loads(fields[b"rows"]):
+    async def _take(self, entries: list[Entry], again: bool) -> None:
+        """Count entries; those that were delivered before (`again`) may be what somebody died of."""
+        doomed = await deadly(self._store, entries) if again else set()
+        for i in range(0, len(entries), TOGETHER):
+            await self._count(entries[i : i + TOGETHER], doomed)
+
+    async def _count(self, entries: list[Entry], doomed: set[Any]) -> None:
+        together: list[tuple[Any, Any, Waiting]] = []
+        apart: list[tuple[Any, Any, Waiting]] = []
+        for stream, identity, fields in entries:
             try:
-                rows.append(row(brand, mention, posix(mention["published_at"])))
+                waiting = _waiting.decode(fields[b"m"])
+            except (KeyError, msgspec.DecodeError) as error:
+                await quarantine(self._store, stream, identity, fields, str(error))
+                continue
+            (apart if identity in doomed else together).append((stream, identity, waiting))
+        try:
+            await self._send([(stream, identity, await self._rows(waiting)) for stream, identity, waiting in together])
+        except ResponseError as error:
+            if not refused(error):
+                raise
+            apart += [entry for entry in together if not await self._counted(*entry)]
+        for stream, identity, waiting in apart:
+            await one_by_one(self._store, stream, identity, waiting, self._counter(stream))
+
+    async def _send(self, entries: list[tuple[Any, Any, list[Row]]]) -> None:
+        """Count entries in one round trip."""
+        now = int(await self._clock.now())
+        await purge(self._store, [(tag_of(s), row.key) for s, _, rows in entries for row in rows if row.deleted])
+        calls = [("FCALL", "fs_count", 1, s, GROUP, i, now, _rows.encode(rows)) for s, i, rows in entries]
+        await self._store.pipe(calls)
+
+    async def _counted(self, stream: Any, identity: Any, waiting: Waiting) -> bool:
+        """Count one entry; say whether the store's function took it."""
+        try:
+            await self._send([(stream, identity, await self._rows(waiting))])
+        except ResponseError as error:
+            if not refused(error):
+                raise
+            return False
+        return True
+
+    def _counter(self, stream: Any) -> CountOne:
+        async def count(brand: str, packed: bytes) -> None:
+            await self._send([(stream, "", await self._rows([(brand, packed)]))])
+
+        return count
+
+    async def _rows(self, waiting: Waiting) -> list[Row]:
+        rows = []
+        notes: dict[bytes, Annotation | None] = {}  # one mention may be of several brands
+        for brand, packed in waiting:
+            mention: dict[str, Any] = {}
+            try:
+                mention = _mention.decode(packed)
+                if packed not in notes:
+                    unread = brand == ELSEWHERE or mention.get("deleted")
+                    notes[packed] = None if unread else annotate(mention["text"], mention.get("language"))
+                rows.append(row(brand, mention, notes[packed]))
             except Exception as error:
                 log.exception("a mention of %s could not be annotated", brand)
-                reason = type(error).__name__
-                await self._store.do(
-                    "XADD", keys.dead(keys.shard(brand)), "MAXLEN", "~", DEAD, "*",
-                    "reason", reason, "brand", brand, "mention", json.dumps(mention),
-                )  # fmt: skip
-        now = int(await self._clock.now())
-        await self._store.call("fs_count", stream, GROUP, identity, now, json.dumps(rows, ensure_ascii=False))
+                await bury(self._store, brand, mention or {"unreadable": packed.decode(errors="replace")}, str(error))
+        return rows

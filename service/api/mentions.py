@@ -1,14 +1,16 @@
 """`POST /v1/mentions` and `/v1/counts`: the way in, one item's fault never another's; `GET /v1/mentions`: search."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
 
 from collectors.mention import Count, Instant, Mention, SourceName
+from service.access import ApiKey
 from service.api.context import Admin, Caller, Ctx
 from service.api.problems import Problem, places
 from service.ingest import Receipt, heartbeat
@@ -19,7 +21,7 @@ router = APIRouter(prefix="/v1", tags=["way in"])
 MAX_ITEMS = 50_000
 """Items of a request: what a body of short mentions can hold."""
 
-Item = TypeVar("Item", bound=BaseModel)
+Item = TypeVar("Item", Mention, Count)
 
 
 class Heartbeat(BaseModel):
@@ -37,7 +39,7 @@ class Heartbeat(BaseModel):
 async def post_mentions(request: Request, ctx: Ctx, key: Caller) -> Any:
     """Take one mention, an array, or one a line (NDJSON); the answer says what became of each."""
     receipt = Receipt()
-    items = list(_allowed(_valid(await _records(request), Mention, receipt), key, receipt))
+    items = _allowed(_read(await _body(request), _MENTIONS, receipt), key, receipt)
     return _answer(await ctx.ingest.mentions(items, receipt))
 
 
@@ -49,7 +51,7 @@ async def post_mentions(request: Request, ctx: Ctx, key: Caller) -> Any:
 async def post_counts(request: Request, ctx: Ctx, key: Caller) -> Any:
     """Take counts of any source; a later one for the same bucket replaces, never adds."""
     receipt = Receipt()
-    items = list(_allowed(_valid(await _records(request), Count, receipt), key, receipt))
+    items = _allowed(_read(await _body(request), _COUNTS, receipt), key, receipt)
     return _answer(await ctx.ingest.counts(items, receipt))
 
 
@@ -81,47 +83,92 @@ async def get_mentions(
         raise Problem(422, str(error)) from None
 
 
-async def _records(request: Request) -> list[Any]:
-    """Return the body's records, not yet validated."""
-    body = await request.body()
+@dataclass(frozen=True)
+class _Shape(Generic[Item]):
+    """How one kind of item is read: straight from bytes where all is well, each for itself where it is not."""
+
+    one: TypeAdapter[Item]
+    many: TypeAdapter[list[Item]]
+
+
+_MENTIONS = _Shape(TypeAdapter(Mention), TypeAdapter(list[Mention]))
+_COUNTS = _Shape(TypeAdapter(Count), TypeAdapter(list[Count]))
+
+Body = tuple[bytes, bool]
+"""A request's bytes, and whether they are one item a line."""
+
+
+async def _body(request: Request) -> Body:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind in {"application/x-ndjson", "application/jsonl", "application/ndjson"}:
-        lines = [(n, line) for n, line in enumerate(body.split(b"\n"), 1) if line.strip()]
-        if len(lines) > MAX_ITEMS:
-            raise Problem(413, f"{len(lines)} lines are more than {MAX_ITEMS}; send them in parts")
-        return [_parse(line, f"line {n}") for n, line in lines]
-    if kind != "application/json":
+    lined = kind in {"application/x-ndjson", "application/jsonl", "application/ndjson"}
+    if not lined and kind != "application/json":
         raise Problem(415, f"content type {kind!r} is not understood; application/json or application/x-ndjson is")
-    found = _parse(body, "body")
+    return await request.body(), lined
+
+
+def _read(body: Body, shape: _Shape[Item], receipt: Receipt) -> list[tuple[int, Item]]:
+    """Return the items that are sound with their index; the receipt takes those that are not."""
+    text, lined = body
+    if lined:
+        return list(_lines(text, shape, receipt))
+    try:
+        many = text.lstrip().startswith(b"[")
+        found = shape.many.validate_json(text) if many else [shape.one.validate_json(text)]
+    except ValidationError:
+        return list(_each(_parse(text), shape, receipt))
+    _bound(len(found))
+    return list(enumerate(found))
+
+
+def _lines(text: bytes, shape: _Shape[Item], receipt: Receipt) -> Iterator[tuple[int, Item]]:
+    lines = [(n, line) for n, line in enumerate(text.split(b"\n"), 1) if line and not line.isspace()]
+    _bound(len(lines))
+    read = shape.one.validate_json
+    for index, (number, line) in enumerate(lines):
+        try:
+            yield index, read(line)
+        except ValidationError as error:
+            _reject(index, error, receipt, f"line {number}")
+
+
+def _parse(text: bytes) -> list[Any]:
+    try:
+        found = from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise Problem(400, f"body: no JSON: {error}", [{"where": "body", "what": str(error)}]) from None
     records = found if isinstance(found, list) else [found]
-    if len(records) > MAX_ITEMS:
-        raise Problem(413, f"{len(records)} items are more than {MAX_ITEMS}; send them in parts")
+    _bound(len(records))
     return records
 
 
-def _parse(text: bytes, where: str) -> Any:
-    try:
-        return from_json(text, allow_inf_nan=False)
-    except ValueError as error:
-        raise Problem(400, f"{where}: no JSON: {error}", [{"where": where, "what": str(error)}]) from None
+def _bound(items: int) -> None:
+    if items > MAX_ITEMS:
+        raise Problem(413, f"{items} items are more than {MAX_ITEMS}; send them in parts")
 
 
-def _valid(records: list[Any], model: type[Item], receipt: Receipt) -> Iterator[tuple[int, Item]]:
+def _each(records: list[Any], shape: _Shape[Item], receipt: Receipt) -> Iterator[tuple[int, Item]]:
     for index, record in enumerate(records):
         try:
-            yield index, model.model_validate(record)
+            yield index, shape.one.validate_json(to_json(record))
         except ValidationError as error:
-            first = places(error.errors(include_url=False, include_input=False))[0]
-            receipt.reject(index, first["where"] or "item", first["what"])
+            _reject(index, error, receipt, "item")
 
 
-def _allowed(items: Iterator[tuple[int, Item]], key: Any, receipt: Receipt) -> Iterator[tuple[int, Item]]:
+def _reject(index: int, error: ValidationError, receipt: Receipt, place: str) -> None:
+    first = places(error.errors(include_url=False, include_input=False))[0]
+    receipt.reject(index, first["where"] or place, first["what"])
+
+
+def _allowed(items: list[tuple[int, Item]], key: ApiKey, receipt: Receipt) -> list[tuple[int, Item]]:
+    if key.scope == "admin":
+        return items
+    found = []
     for index, item in items:
-        source = getattr(item, "source", "")
-        if key.may_write(source):
-            yield index, item
+        if key.may_write(item.source):
+            found.append((index, item))
         else:
-            receipt.reject(index, "source", f"the key {key.name!r} may not write source {source!r}")
+            receipt.reject(index, "source", f"the key {key.name!r} may not write source {item.source!r}")
+    return found
 
 
 def _answer(receipt: Receipt) -> JSONResponse:

@@ -98,9 +98,12 @@ def test_lines_of_json_are_taken_and_a_broken_line_is_named(client: httpx.Client
     headers = {"content-type": "application/x-ndjson"}
     good = client.post("/v1/mentions", content="\n".join(lines) + "\n", headers=headers)
     assert good.json()["accepted"] == 3
-    bad = client.post("/v1/mentions", content="\n".join([lines[0], "{oops"]), headers=headers)
-    assert bad.status_code == 400
-    assert "line 2" in bad.json()["detail"]
+    mixed = client.post("/v1/mentions", content="\n".join([lines[0], "{oops", lines[1]]), headers=headers)
+    assert (mixed.status_code, mixed.json()["accepted"], mixed.json()["rejected"]) == (202, 2, 1)
+    assert mixed.json()["errors"][0]["where"] == "line 2"
+    bad = client.post("/v1/mentions", content="{oops", headers=headers)
+    assert bad.status_code == 422
+    assert "line 1" in bad.json()["detail"]
 
 
 def test_another_content_type_is_refused_with_what_would_be_right(client: httpx.Client) -> None:

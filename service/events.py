@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -33,7 +33,7 @@ class Events:
         places: dict[str, Any] = {keys.events(tag): begin for tag in keys.all_shards()}
         while True:
             try:
-                found = await self._store.do("XREAD", "COUNT", 100, "BLOCK", 1000, "STREAMS", *places, *places.values())
+                found = await self._store.read(places, count=100, block_ms=1000)
             except (RedisError, OSError) as error:
                 log.warning("the store is away (%s), trying again", type(error).__name__)
                 await asyncio.sleep(0.5)
@@ -53,7 +53,7 @@ class Events:
                     queue.get_nowait()
                 queue.put_nowait(None)
 
-    async def listen(self, after: str | None) -> AsyncIterator[tuple[str, bytes] | None]:
+    async def listen(self, after: str | None) -> AsyncGenerator[tuple[str, bytes] | None, None]:
         """Yield (id, event) as they happen, first those since the id `after`; None is a moment of quiet."""
         queue: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue(QUEUE)
         self._listeners.add(queue)

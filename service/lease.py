@@ -17,10 +17,8 @@ class Lease:
 
     async def hold(self) -> int | None:
         """Take or renew the lease; return its fencing token, None where another holds it."""
-        token = await self._store.call_keys("fs_lease", [self._key, keys.FENCE], self._holder, HELD_MS)
-        return int(token) or None
+        return int(await self._store.call("fs_lease", self._key, self._holder, HELD_MS)) or None
 
     async def release(self) -> None:
-        """Give the lease back, so that another need not wait."""
-        if await self.hold() is not None:
-            await self._store.do("DEL", self._key)
+        """Give the lease back, so that another need not wait; one that another holds is left alone."""
+        await self._store.call("fs_lease", self._key, self._holder, 0)

@@ -46,21 +46,23 @@ class Sender:
                 await self._new()
                 if loop.time() - looked > RETRY_MS[0] / 1000:
                     looked = loop.time()
-                    for stream in self._streams:
-                        await self._waiting(stream)
+                    await self._again()
             except (RedisError, OSError) as error:
                 log.warning("the store is away (%s), trying again", error)
                 await asyncio.sleep(0.5)
                 await mended(self._store, error)
 
     async def _new(self) -> None:
-        found = await self._store.do(
-            "XREADGROUP", "GROUP", GROUP, self._name, "COUNT", 16, "BLOCK", BLOCK_MS,
-            "STREAMS", *self._streams, *[">"] * len(self._streams),
-        )  # fmt: skip
+        found = await self._store.read_group(GROUP, self._name, self._streams, count=16, block_ms=BLOCK_MS)
         for stream, entries in found:
             for identity, fields in entries:
                 await self._deliver(stream, identity, fields[b"event"], tries=1)
+
+    async def _again(self) -> None:
+        waiting = await self._store.pipe([("XPENDING", stream, GROUP) for stream in self._streams])
+        for stream, summary in zip(self._streams, waiting, strict=True):
+            if summary["pending"]:
+                await self._waiting(stream)
 
     async def _waiting(self, stream: str) -> None:
         found = await self._store.do("XPENDING", stream, GROUP, "IDLE", RETRY_MS[0], "-", "+", 50, parse_detail=True)
@@ -80,7 +82,8 @@ class Sender:
 
     async def _send(self, webhook: Webhook, identity: Any, event: bytes) -> bool:
         """Send one event to one receiver once; a receiver that took it before is not asked again."""
-        done = f"{keys.NOTIFICATIONS}:{webhook.name}:{identity.decode()}"
+        # Entries of two shards may have the same number, and a version that a failover lost is told of anew.
+        done = f"{keys.NOTIFICATIONS}:{webhook.name}:{_message_id(event)}:{identity.decode()}"
         if await self._store.do("EXISTS", done):
             return True
         try:

@@ -55,6 +55,18 @@ def test_one_holder_at_a_time_and_a_new_one_has_a_higher_token(store_url: str) -
     with_store(store_url, body)
 
 
+def test_who_does_not_hold_a_lease_cannot_give_it_back(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        mine, other = Lease(store, "a", "tick"), Lease(store, "b", "tick")
+        token = await mine.hold()
+        await other.release()
+        assert await other.hold() is None
+        assert await mine.hold() == token
+        assert await Lease(store, "b", "collect").hold() is not None
+
+    with_store(store_url, body)
+
+
 def test_an_outdated_ticker_can_neither_read_changes_nor_write_episodes(store_url: str) -> None:
     async def body(store: Store) -> None:
         tag = keys.shard("acme")

@@ -21,7 +21,7 @@ from collectors.outbound import Outbound
 from collectors.registry import build
 from service import keys
 from service.clock import Clock
-from service.ingest import Busy, Ingest, Receipt, heartbeat
+from service.ingest import Busy, Ingest, Receipt, Room, heartbeat
 from service.lease import Lease
 from service.registry import Registry
 from service.settings import Settings
@@ -40,14 +40,22 @@ log = logging.getLogger("foreshock.collect")
 class Collection:
     """Keeps one task a source running, in one process at a time."""
 
-    def __init__(self, store: Store, clock: Clock, registry: Registry, outbound: Outbound, settings: Settings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        registry: Registry,
+        outbound: Outbound,
+        settings: Settings,
+        room: Room | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._registry = registry
         self._outbound = outbound
         given = {"x_bearer_token": settings.x_bearer_token, "x_base_url": settings.x_base_url}
         self._secrets = {name: value for name, value in given.items() if value}
-        self._ingest = Ingest(store, clock, registry)
+        self._ingest = Ingest(store, clock, registry, room)
         self._lease = Lease(store, settings.name, "collect")
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}

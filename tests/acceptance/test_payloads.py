@@ -189,7 +189,7 @@ def test_killed_after_all_was_told_it_counts_nothing_again(collected: Collected)
         return read == FEEDS.keys() and len(searched) == 2
 
     until(again, SECONDS, "the next round of polls")
-    until(lambda: "foreshock_ingest_backlog_entries 0.0" in collected.service.metrics(), what="counting all")
+    until(lambda: "foreshock_ingest_waiting_entries 0.0" in collected.service.metrics(), what="counting all")
     assert [_sums(client, brand) for brand in (COUNTED, POSTED, READ)] == before
 
 

@@ -12,14 +12,26 @@ METRICS: dict[str, tuple[str, ...]] = {
     "foreshock_collector_lag_seconds": ("source",),
     "foreshock_collector_cost_dollars_total": ("source",),
     "foreshock_notifications_total": ("channel", "outcome"),
+    "foreshock_ingest_max_lag_seconds": (),
+    "foreshock_ingest_waiting_entries": (),
+    "foreshock_dead_letters": (),
+    "foreshock_store_used_ratio": (),
 }
 """Name in the exposition, and its labels."""
 
 ADDITIONAL: dict[str, tuple[str, ...]] = {
     "foreshock_deleted_mentions_total": ("brand", "source"),
-    "foreshock_ingest_backlog_entries": (),
+    "foreshock_ingest_pending_entries": (),
+    "foreshock_dead_letters_total": ("kind",),
+    "foreshock_dead_letters_trimmed_total": (),
 }
-"""What the service shows of itself beyond that; on no board yet."""
+"""What the service shows of itself beyond that; on no board."""
+
+WHERE_BEHIND: dict[str, tuple[str, ...]] = {
+    "foreshock_ingest_backlog_entries": ("shard",),
+    "foreshock_ingest_lag_seconds": ("shard",),
+}
+"""What is shown only of shards on which something waits to be counted."""
 
 EXPORTED = METRICS | ADDITIONAL
-"""Everything that `/metrics` may show."""
+"""Everything that `/metrics` shows at all times."""

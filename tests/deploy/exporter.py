@@ -29,7 +29,8 @@ class Exporter:
 
     def set(self, name: str, value: float) -> None:
         """Set the gauge `name` of the one brand, source and detector there is."""
-        self.gauges[name].labels(*self._values(name)).set(value)
+        gauge, labels = self.gauges[name], self._values(name)
+        (gauge.labels(*labels) if labels else gauge).set(value)
 
     def inc(self, name: str, value: float = 1) -> None:
         """Raise the counter `name`."""

@@ -200,6 +200,15 @@ def test_foreshock_yaml_arrives_as_it_was_written_and_a_change_restarts_the_api(
     assert checksums[0] != checksums[1]
 
 
+@pytest.mark.parametrize("url", ["redis+sentinel://:p@a:26379,b:26379/main", "rediss+cluster://a:6379,b:6379"])
+def test_sentinel_or_cluster_and_what_is_promised_reach_every_role(url: str) -> None:
+    rendered = render({"redis": {"url": url}, "accept": "replicas:1"})
+    assert rendered.secret()["redis-url"] == url
+    for component in ROLES:
+        literal = {e["name"]: e["value"] for e in rendered.container(component)["env"] if "value" in e}
+        assert literal == {"FORESHOCK_ACCEPT": "replicas:1"}
+
+
 def test_allowed_hosts_reach_every_role(full: Rendered) -> None:
     for component in ROLES:
         literal = {e["name"]: e["value"] for e in full.container(component)["env"] if "value" in e}

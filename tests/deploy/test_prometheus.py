@@ -99,6 +99,8 @@ def test_in_trouble_every_rule_holds_and_the_crisis_fires_at_once() -> None:
         service.set("foreshock_episode_severity", 2)
         service.set("foreshock_completeness_ratio", 0.2)
         service.set("foreshock_collector_lag_seconds", 3600)
+        service.set("foreshock_ingest_max_lag_seconds", 3600)
+        service.set("foreshock_store_used_ratio", 0.95)
         service.inc("foreshock_notifications_total")
         for alert, expr in rule_exprs().items():
             if alert != "ForeshockDown":

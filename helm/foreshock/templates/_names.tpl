@@ -38,6 +38,10 @@ true
     secretKeyRef:
       name: {{ .Values.redis.existingSecret | default (include "foreshock.fullname" .) }}
       key: redis-url
+{{- if ne .Values.accept "memory" }}
+- name: FORESHOCK_ACCEPT
+  value: {{ .Values.accept | quote }}
+{{- end }}
 {{- with .Values.allowHosts }}
 - name: FORESHOCK_ALLOW_HOSTS
   value: {{ join "," . | quote }}

@@ -7,6 +7,7 @@ together (Bonferroni); they add up to SPENT, because they hang together closely.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -101,6 +102,7 @@ class Tail:
         return _fitted(self.seconds, np.concatenate((old, new))[-BLOCKS_KEPT:], float(block[-1]))
 
 
+@lru_cache(maxsize=8)
 def young(step: float) -> Tail:
     """The tail of a brand that nothing is known of, for buckets of `step` seconds."""
     return _fitted(max(BLOCK_HOURS * HOUR, step), np.empty(0), -np.inf)

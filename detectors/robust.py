@@ -6,6 +6,7 @@ planned event coming: that is what campaigns are for.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ class Baseline:
         [30.0, 30.0, 30.0]
         """
         parts = max(1, round(step / FINE))
-        factor = self.week[_fine(_middles(start + utc_offset, step / parts, n * parts))]
+        factor = self.week[_fine_of(start + utc_offset, step / parts, n * parts)]
         return np.asarray(self.rate * step * (factor if parts == 1 else factor.reshape(n, parts).mean(axis=1)))
 
 
@@ -126,6 +127,14 @@ def _table(day: Floats, week: Floats) -> Floats:
     return np.asarray(
         (day[hour % 24] * (1.0 - part) + day[(hour + 1) % 24] * part) * week[(WEEK_MIDDLES // DAY).astype(np.int64)]
     )
+
+
+@lru_cache(maxsize=32)
+def _fine_of(start: float, step: float, n: int) -> Whole:
+    """The same of all buckets from `start` on; many brands are looked at in the same minute."""
+    found = _fine(_middles(start, step, n))
+    found.flags.writeable = False
+    return found
 
 
 def _weekday(local: Floats) -> Whole:

@@ -41,6 +41,8 @@ class Series:
                 raise ValueError(
                     f"{name} has shape {values.shape}; mentions has {self.mentions.shape}, one row a bucket"
                 )
+            if not len(values) or (np.fmin.reduce(values) >= 0 and np.fmax.reduce(values) < np.inf):
+                continue
             wrong = np.isinf(values) | (values < 0)
             if wrong.any():
                 row = int(wrong.argmax())

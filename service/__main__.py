@@ -32,20 +32,34 @@ def parser() -> Parser:
 
     serve = add("serve", "service.serve", "everything in one process tree, on the embedded store")
     _store(serve)
+    _accept(serve)
     _web(serve)
     _config(serve)
     serve.add_argument("--data-dir", type=Path, help="where the embedded store keeps its data")
     serve.add_argument("--fsync", choices=["always", "everysec"], help="when the embedded store writes to disk")
+    serve.add_argument(
+        "--store-memory", metavar="SIZE", help="what the embedded store may take, such as 4gb (60 %% of the memory)"
+    )
+    serve.add_argument(
+        "--workers", type=_number, metavar="N", help="processes that count (1); one more judges and tells"
+    )
     serve.add_argument("--replay-clock", metavar="TIME", help="run on the replay's clock, standing at this time")
 
     api = add("api", "service.roles", "REST, board and metrics alone")
     _store(api)
+    _accept(api)
     _web(api)
     _config(api)
     for name, text in (("worker", "counting, judging and telling alone"), ("collect", "the collectors alone")):
         role = add(name, "service.roles", text)
         _store(role)
         role.add_argument("--name", help="tells this process from others of its kind; by default host and number")
+        if name == "worker":
+            role.add_argument(
+                "--only", type=_parts, metavar="WORK", help="a part of it: count, judge or tell; a comma between"
+            )
+        else:
+            _accept(role)
 
     demo = add("demo", "service.demo", "plays a simulated crisis through the whole service and shows the board")
     demo.add_argument("--seed", type=int, default=1, help="another seed, another recording")
@@ -59,6 +73,16 @@ def parser() -> Parser:
     replay.add_argument("--key", help="API key; by default FORESHOCK_ADMIN_KEY")
     replay.add_argument("--batch", type=int, default=1000, help="mentions a request")
 
+    dead = add("dead", "service.dead_command", "mentions that could not be counted: list, replay or drop them")
+    dead.add_argument("what", choices=["list", "replay", "drop"], help="replay puts them in again, by the ordinary way")
+    dead.add_argument("ids", nargs="*", metavar="ID", help="dead letters to replay or drop")
+    dead.add_argument("--brand", metavar="B", help="those of one brand")
+    dead.add_argument("--all", action="store_true", help="all of them")
+    dead.add_argument("--limit", type=int, default=50, metavar="N", help="list at most so many, newest first (50)")
+    dead.add_argument("--format", choices=["json", "table"], default="table")
+    dead.add_argument("--url", default="http://127.0.0.1:8470", help="where the service listens")
+    dead.add_argument("--key", help="API key; by default FORESHOCK_ADMIN_KEY")
+
     backtest = add("backtest", "service.backtest", "what a recorded series would have raised")
     backtest.add_argument("file", type=Path, metavar="FILE.csv")
     backtest.add_argument("--budget", type=float, default=0.5, metavar="N", help="false pages a week")
@@ -66,10 +90,20 @@ def parser() -> Parser:
     backtest.add_argument("--forecaster", default="robust", metavar="NAME")
     backtest.add_argument("--format", choices=["json", "table"], default="table")
 
+    backup = add("backup", "service.backup", "the whole store in one file, while it is in use")
+    backup.add_argument("file", type=Path, metavar="FILE")
+    backup.add_argument("--force", action="store_true", help="replace the file if it is there")
+    restore = add("restore", "service.restore", "a backup into an empty store of any form")
+    restore.add_argument("file", type=Path, metavar="FILE")
+    for one in (backup, restore):
+        _store(one)
+        one.add_argument("--data-dir", type=Path, help="where the embedded store keeps its data")
+
     add("annotate", "service.annotate", "one text a line in, one JSON object a line out")
     bench = add("bench", "service.bench", "measures a part of the service")
-    bench.add_argument("name", metavar="NAME")
+    bench.add_argument("name", metavar="NAME", help="ingest, count or annotate")
     bench.add_argument("--format", choices=["json", "table"], default="table")
+    _load(bench)
     sources = add("sources", "service.sources", "what can be listened to, what it needs and costs")
     sources.add_argument("--format", choices=["json", "table"], default="table")
     doctor = add("doctor", "service.doctor", "says what is configured, reachable, behind, or missing")
@@ -80,8 +114,60 @@ def parser() -> Parser:
     return top
 
 
+def _parts(text: str) -> frozenset[str]:
+    """Return the parts of a worker's work that a list names."""
+    from service.settings import WORK
+
+    parts = frozenset(part.strip() for part in text.split(","))
+    if not parts <= set(WORK):
+        raise argparse.ArgumentTypeError(f"{text!r}: choose from {', '.join(WORK)}, with a comma between")
+    return parts
+
+
+def _number(text: str) -> int:
+    """Return a whole number from 1 to 64."""
+    if not (text.isdigit() and 1 <= int(text) <= 64):
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 to 64 is expected")
+    return int(text)
+
+
+def _load(to: Parser) -> None:
+    to.add_argument("--brands", type=int, default=1000, metavar="N", help="brands that are watched (1000)")
+    to.add_argument("--match", type=float, default=0.05, metavar="SHARE", help="share that matches a brand (0.05)")
+    to.add_argument("--mode", choices=["always", "everysec"], default="everysec", help="when the store writes to disk")
+    to.add_argument(
+        "--seconds", type=float, default=10.0, metavar="S", help="how long each of the two loads lasts (10)"
+    )
+    to.add_argument("--rate", type=float, metavar="R", help="mentions a second of the steady load (half of the most)")
+    to.add_argument("--quiet-brands", type=int, default=20, metavar="N", help="sample of quiet brands to weigh (20)")
+
+
 def _store(to: Parser) -> None:
-    to.add_argument("--redis-url", metavar="URL", help="Redis 7.2 or newer, or Valkey; also FORESHOCK_REDIS_URL")
+    to.add_argument(
+        "--redis-url",
+        metavar="URL",
+        help="Redis 7.2 or newer, or Valkey: redis://, rediss://, unix://, redis+sentinel://HOST,HOST/SERVICE "
+        "or redis+cluster://HOST,HOST; also FORESHOCK_REDIS_URL",
+    )
+
+
+def _accept(to: Parser) -> None:
+    to.add_argument(
+        "--accept",
+        type=_promise,
+        metavar="PROMISE",
+        help="what is true of a mention once it is accepted: it is in the store's `memory` (default), on its `disk`, "
+        "or in the memory of N replicas too, `replicas:N`; also FORESHOCK_ACCEPT",
+    )
+
+
+def _promise(text: str) -> str:
+    from service.promise import read_promise
+
+    try:
+        return str(read_promise(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _config(to: Parser) -> None:

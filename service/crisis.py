@@ -11,7 +11,7 @@ from service import keys
 from service.clock import iso
 from service.episode import Ahead, Episode, new_id
 from service.evidence import gather
-from service.policy import severity
+from service.policy import OPENS, severity
 from service.watcher import Watcher
 
 METHOD = (
@@ -46,16 +46,16 @@ def _proof(verdict: Verdict, worst: float) -> dict[str, Any]:
     }
 
 
-async def _surroundings(watcher: Watcher, start: float, now: float, detector: str) -> dict[str, Any]:
-    """Return what an episode shows beside the verdict: evidence, growth, completeness."""
+async def _surroundings(watcher: Watcher, start: float, end: float, now: float, detector: str) -> dict[str, Any]:
+    """Return what an episode from `start` to `end` shows beside the verdict: evidence, growth, completeness."""
     brand = watcher.brand
     told = watcher.minutes.completeness(now)
     hour = watcher.minutes.last_hour(now)
-    evidence = await gather(watcher.store, brand.name, brand.query, start, now, angry=detector == "revolt")
+    evidence = await gather(watcher.store, brand.name, brand.query, start, end, angry=detector == "revolt")
     evidence["excluded"] = int(hour["excluded"])
     return {
         "evidence": evidence,
-        "growth": _ahead(watcher.growth(detector, start, now)),
+        "growth": _ahead(watcher.growth(detector, start, end)),
         "completeness": {s: {"ratio": t["ratio"], "complete_until": iso(t["complete_until"])} for s, t in told.items()},
     }
 
@@ -81,10 +81,12 @@ def _minutes(seconds: float) -> float | None:
     return round(seconds / 60, 1) if isfinite(seconds) else None
 
 
-async def opened(watcher: Watcher, verdict: Verdict, now: float) -> Episode:
-    """Return a new crisis of the brand, found at `now` (POSIX seconds)."""
+async def opened(watcher: Watcher, verdict: Verdict, end: float, now: float, late: str | None = None) -> Episode:
+    """Return a new crisis of the brand: what was found at `end`, told at `now` (POSIX seconds); `late` says why so."""
     name = watcher.brand.name
-    start = watcher.onset(verdict, now)
+    start = watcher.onset(verdict, end)
+    proof = _proof(verdict, verdict.score)
+    proof["reason"] += f"; {late}" if late else ""
     episode = Episode(
         id=new_id(keys.shard(name), now, name),
         version=0,
@@ -97,10 +99,10 @@ async def opened(watcher: Watcher, verdict: Verdict, now: float) -> Episode:
         method=METHOD,
         budget=watcher.brand.budget,
         replay_command=_replay(watcher, now),
-        **_proof(verdict, verdict.score),
-        **await _surroundings(watcher, start, now, verdict.detector),
+        **proof,
+        **await _surroundings(watcher, start, end, now, verdict.detector),
     )
-    return episode.told(at(now), "episode.opened", BY, verdict.reason)
+    return episode.told(at(now), "episode.opened", BY, proof["reason"])
 
 
 async def went_on(watcher: Watcher, episode: Episode, verdict: Verdict, now: float, escalated: bool) -> Episode | None:
@@ -111,7 +113,7 @@ async def went_on(watcher: Watcher, episode: Episode, verdict: Verdict, now: flo
     if not escalated and not worse and now - episode.updated_at.timestamp() < UPDATE_SECONDS:
         return None
     start = episode.started_at.timestamp()
-    change = await _surroundings(watcher, start, now, verdict.detector)
+    change = await _surroundings(watcher, start, now, now, verdict.detector)
     change["evidence"]["first_mentions"] = episode.evidence.get("first_mentions", [])
     if verdict.score >= episode.score:
         change |= _proof(verdict, verdict.score)
@@ -120,6 +122,39 @@ async def went_on(watcher: Watcher, episode: Episode, verdict: Verdict, now: flo
     reopened = {"state": "open", "closed_at": None, "calm_at": None} if episode.state == "resolved" else {}
     change["severity"] = max(episode.severity, severity(verdict.score))
     return episode.told(at(now), "episode.escalated", BY, verdict.reason, **change, **reopened)
+
+
+async def rejudged(watcher: Watcher, episode: Episode, verdict: Verdict, now: float, *, lower: bool) -> Episode:
+    """Return an open episode after late data changed what it rests on, `verdict` being the worst of it as known now.
+
+    Nobody is paged for it: the severity that it shows is what would have been told at once. `lower` lets it fall.
+    """
+    start = episode.started_at.timestamp()
+    change = await _surroundings(watcher, start, now, now, verdict.detector)
+    note = watcher.late.words()
+    if verdict.score > episode.score or (lower and verdict.score < episode.score):
+        change |= _proof(verdict, verdict.score)
+        change["severity"] = max(severity(verdict.score), 1)
+        note += f"; what is known now scores {verdict.score:.0f} ({verdict.reason})"
+    if lower and verdict.score < OPENS:
+        note += f", which is below the {OPENS:.0f} that opens an episode"
+    return episode.told(at(now), "episode.updated", BY, note, **change)
+
+
+async def annotated(watcher: Watcher, episode: Episode, verdict: Verdict | None, now: float) -> Episode:
+    """Return an episode that is over after late data came for its time; `verdict` is the worst of it as known now."""
+    start, end = (
+        episode.started_at.timestamp(),
+        (episode.calm_at or episode.closed_at or episode.updated_at).timestamp(),
+    )
+    brand = watcher.brand
+    evidence = await gather(watcher.store, brand.name, brand.query, start, end, angry=episode.detector == "revolt")
+    change: dict[str, Any] = {
+        "evidence": {**episode.evidence, **evidence} if evidence["mentions"] else episode.evidence
+    }
+    if verdict is not None and verdict.score > episode.score:
+        change |= _proof(verdict, verdict.score)
+    return episode.told(at(now), "episode.updated", BY, watcher.late.words(), **change)
 
 
 def resolved(episode: Episode, now: float, why: str) -> Episode:

@@ -1,20 +1,27 @@
-"""The last day of a brand's minutes in memory: only what changed is read again."""
+"""The last day of a brand's minutes in memory: only what changed is read again, and only what is not zero is held."""
 
 import math
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors import silence
 from detectors.series import Bools, Floats, Series
 from detectors.watch import Watch, lookback
 from service import keys
-from service.counts import COUNTED, FIELDS, KNOWN, Coverage, SourceTable, Table, coverage, judged, read, unpack
+from service.changes import AGAIN_SECONDS, KEPT_SECONDS, Changes
+from service.counts import CODES, COUNTED, KNOWN, Coverage, SourceTable, Table, judged
 from service.store import Store
 
-MINUTE, HOUR = 60, 3600
+MINUTE = 60
+SEGMENT = keys.SEGMENT[MINUTE]
 LOOKBACK = lookback(MINUTE)
 """Seconds that the longest window looks back."""
+HELD = f"mxsna{COUNTED}{KNOWN}"
+"""The counters of a minute that judging needs."""
 SILENT_SECONDS = 900.0
 """A pushed source that is silent for less is never called unknown."""
 SILENT_CHANCE = 1e-6
@@ -22,70 +29,185 @@ SILENT_CHANCE = 1e-6
 SILENT_SIZE = 10.0
 """Negative binomial size of the expected count: the forecast itself may be off by a third."""
 
+Rows = NDArray[np.int64]
+Place = tuple[str, int]
+"""A source and the number of one of its segments of minutes since 1970."""
+
+
+class Segment(NamedTuple):
+    """The minutes of a segment in which anything was counted: offsets (k,) and HELD counters (7, k), packed small.
+
+    `counted` says whether the source gave a count itself.
+    """
+
+    offsets: NDArray[np.uint8]
+    values: NDArray[np.unsignedinteger]
+    counted: bool
+
+    def dense(self) -> Floats:
+        """Return the counters of every minute, shape (7, SEGMENT)."""
+        found = np.zeros((len(HELD), SEGMENT))
+        found[:, self.offsets] = self.values
+        return found
+
+
+_buckets = msgspec.msgpack.Decoder(list[list[int]])
+_PLACES = [CODES.index(code) for code in HELD]
+_ZEROS = [0] * len(CODES)
+
+
+def segment(packed: Mapping[bytes, bytes]) -> Segment:
+    """Return a segment as the store holds it; its buckets are decoded as one msgpack array, which is quicker."""
+    rows = _buckets.decode(b"\xdc" + len(packed).to_bytes(2) + b"".join(packed.values()))
+    table = np.array([row + _ZEROS[len(row) :] for row in rows], dtype=np.int64).reshape(-1, len(CODES))
+    offsets = np.fromiter(map(int, packed), dtype=np.uint8, count=len(packed))
+    order = offsets.argsort()
+    values = np.maximum(table[order][:, _PLACES].T, 0)
+    small = np.min_scalar_type(int(values.max(initial=0)))
+    return Segment(offsets[order], values.astype(small), bool(values[HELD.index(KNOWN)].any()))
+
+
+EMPTY = segment({})
+
+
+def mentions(packed: bytes) -> int:
+    """Return what was counted in a minute as the store holds it: mentions, or what its source gave as their count."""
+    (row,) = _buckets.decode(b"\x91" + packed)
+    row += _ZEROS[len(row) :]
+    return max(row[CODES.index("m")] - row[CODES.index("x")], row[CODES.index(COUNTED)])
+
 
 class Minutes:
-    """A brand's minutes up to now, and what is known of them."""
+    """A brand's minutes up to now, and what is known of them; `advance` before anything is asked."""
 
     def __init__(self, store: Store, brand: str) -> None:
         self._store = store
         self._brand = brand
-        self._table: Table | None = None
+        self._held: dict[str, dict[int, Segment]] = {}
+        self._oldest = 0
         self._known = Coverage({}, {}, {}, {})
-        self.sources: dict[str, SourceTable] = {}
+        self._table = Table(0.0, MINUTE, 0)
 
-    async def advance(self, first: float, last: float, changed: set[tuple[str, int]]) -> None:
-        """Hold the minutes from a lookback before `first` up to `last`; `changed` are (source, hour) to read again."""
-        self._known = await coverage(self._store, self._brand)
-        start = math.floor((first - LOOKBACK) / HOUR) * HOUR
-        end = math.ceil(last / HOUR) * HOUR + HOUR  # clocks of networks may run ahead into the next hour
-        table = self._table
-        if table is None or table.start > start or set(table.sources) != set(self._known.first):
-            self._table = await read(self._store, self._brand, start, end, MINUTE, last)
-        else:
-            self._table = _moved(table, start, end)
-            await self._reload(self._table, changed)
-        self._judge(last)
+    @property
+    def sources(self) -> dict[str, SourceTable]:
+        """The minutes by source, as of the last `advance`."""
+        return self._table.sources
 
-    async def _reload(self, table: Table, changed: set[tuple[str, int]]) -> None:
-        begin = int(table.start // HOUR)
-        wanted = [(s, h) for s, h in changed if s in table.sources and 0 <= h - begin < table.length // MINUTE]
-        commands = [("HGETALL", keys.segment(self._brand, s, MINUTE, h)) for s, h in wanted]
-        for (source, hour), packed in zip(wanted, await self._store.pipe(commands), strict=True):
-            columns, offset = table.sources[source].columns, (hour - begin) * MINUTE
-            for column in columns.values():
-                column[offset : offset + MINUTE] = 0.0
-            unpack(packed, offset, columns)
+    @property
+    def first(self) -> float:
+        """POSIX seconds of the first that was ever said; infinite where nothing was."""
+        return min(self._known.first.values(), default=math.inf)
+
+    @property
+    def latest(self) -> float:
+        """POSIX seconds at which the last minute ends in which anything was said."""
+        return max(self._known.last.values(), default=-math.inf) // MINUTE * MINUTE + MINUTE
+
+    def remember(self, since: Mapping[bytes, bytes], gaps: Mapping[bytes, bytes] | None) -> None:
+        """Take in what the store says of when each source spoke first and last, and of its gaps."""
+        for name, value in since.items():
+            source, _, which = name.decode().partition(keys.SEPARATOR)
+            (self._known.first if which == "first" else self._known.last)[source] = float(value)
+            self._held.setdefault(source, {})
+        for name, value in (gaps or {}).items():
+            source, _, begin = name.decode().partition(keys.SEPARATOR)
+            self._known.gaps.setdefault(source, []).append((float(begin), float(value) if value else math.inf))
+
+    def places(self, first: float, last: float) -> list[Place]:
+        """Return all that is to be held of the known sources while `first` to `last` (POSIX seconds) is judged."""
+        self._oldest = _number(first - LOOKBACK - AGAIN_SECONDS)
+        numbers = range(self._oldest, _number(last + SEGMENT * MINUTE) + 1)  # networks' clocks may run ahead
+        return [(source, number) for source in self._held for number in numbers]
+
+    def unheard(self, changed: Iterable[Place]) -> bool:
+        """Whether a change may have moved the first word of a source."""
+        return any(s not in self._known.first or n * SEGMENT * MINUTE < self._known.first[s] for s, n in changed)
+
+    def held(self, changed: Iterable[Place]) -> list[Place]:
+        """Return those of the changed segments that are held in memory."""
+        return [(source, number) for source, number in changed if number >= self._oldest]
+
+    def take(self, read: Iterable[tuple[Place, Mapping[bytes, bytes]]], judged_until: float) -> Changes:
+        """Hold the segments that were read; return which minutes that end by `judged_until` (POSIX seconds) changed."""
+        changes = Changes()
+        for (source, number), packed in read:
+            mine = self._held.setdefault(source, {})
+            old, new = mine.get(number, EMPTY), segment(packed) if packed else EMPTY
+            if len(new.offsets):
+                mine[number] = new
+                last = (number * SEGMENT + int(new.offsets[-1])) * MINUTE
+                self._known.last[source] = max(self._known.last.get(source, 0.0), float(last))
+            else:
+                mine.pop(number, None)
+            begin = float(number * SEGMENT * MINUTE)
+            if begin + MINUTE <= judged_until:
+                changes = changes.joined(_changes(old, new, begin, judged_until))
+        return changes
+
+    def older(self, changed: Iterable[Place], now: float) -> Changes:
+        """Return what changed before what is held, of which nobody knows any more what it was."""
+        spans = [
+            (float(number * SEGMENT * MINUTE), float((number + 1) * SEGMENT * MINUTE))
+            for _, number in changed
+            if now - KEPT_SECONDS < number * SEGMENT * MINUTE and number < self._oldest
+        ]
+        return Changes(spans=tuple(spans))
+
+    def advance(self, first: float, last: float, until: dict[str, float], back: float = 0.0) -> None:
+        """Hold the minutes from a lookback and `back` seconds before `first` up to `last` (POSIX seconds) ready.
+
+        `until` says up to when each source has told all it will.
+        """
+        self._oldest = _number(first - LOOKBACK - AGAIN_SECONDS)
+        begin = math.floor((first - LOOKBACK - back) / MINUTE)
+        self._known = Coverage(self._known.first, self._known.last, self._known.gaps, until)
+        self._table = Table(begin * MINUTE, MINUTE, math.ceil(last / MINUTE) - begin)
+        for source, mine in self._held.items():
+            for number in [n for n in mine if n < self._oldest]:
+                del mine[number]
+            if source in self._known.first:
+                columns = dict(zip(HELD, self._columns(mine, begin), strict=True))
+                self._table.sources[source] = judged(columns, self._known, source, self._table, last)
+
+    def rest(self) -> None:
+        """Let go of what `advance` made ready: of thousands of brands it would be gigabytes."""
+        self._table = Table(0.0, MINUTE, 0)
+
+    def _columns(self, mine: Mapping[int, Segment], begin: int) -> Floats:
+        found = np.zeros((len(HELD), self._table.length))
+        for number, part in mine.items():
+            places = part.offsets + np.int64(number * SEGMENT - begin)
+            inside = slice(*np.searchsorted(places, (0, self._table.length)))
+            found[:, places[inside]] = part.values[:, inside]
+        return found
 
     def _judge(self, now: float) -> None:
-        assert self._table is not None
-        self.sources = {
-            name: judged(found.columns, self._known, name, self._table, now)
-            for name, found in self._table.sources.items()
-        }
+        for name, table in self.sources.items():
+            self.sources[name] = judged(table.columns, self._known, name, self._table, now)
 
-    def rows(self, ends: Floats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    def rows(self, ends: Floats) -> Rows:
         """Return the row that holds the minute before each of `ends` (POSIX seconds)."""
-        assert self._table is not None
         return (np.ceil((ends - self._table.start) / MINUTE) - 1).astype(np.int64)
 
-    def known_rows(self, end: float) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    def _row(self, end: float) -> int:
+        return math.ceil((end - self._table.start) / MINUTE) - 1
+
+    def known_rows(self, end: float) -> Rows:
         """Return the rows up to the minute that holds `end` that any source has told, the running minute included."""
-        length = int(self.rows(np.array([end]))[0]) + 1
+        length = self._row(end) + 1
         told = np.zeros(length, dtype=np.bool_)
         for table in self.sources.values():
             told |= table.complete[:length]
         return np.flatnonzero(told)
 
-    def ends(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Floats:
+    def ends(self, rows: Rows) -> Floats:
         """Return when the minutes of `rows` end, POSIX seconds."""
-        assert self._table is not None
         return np.asarray(self._table.start + (rows + 1.0) * MINUTE)
 
     def series(self, end: float) -> dict[str, Series]:
         """Return what detectors see up to the minute that holds `end`, by source."""
-        assert self._table is not None
-        length = int(self.rows(np.array([end]))[0]) + 1
-        cut = replace(self._table, length=length, sources={n: _cut(t, length) for n, t in self.sources.items()})
+        length = self._row(end) + 1
+        cut = Table(self._table.start, MINUTE, length, {n: _cut(t, length) for n, t in self.sources.items()})
         return cut.series()
 
     async def silences(self, watch: Watch, end: float, utc_offset: float) -> bool:
@@ -94,8 +216,8 @@ class Minutes:
         for name, table in self.sources.items():
             if name in self._known.until or name not in watch.normals or table.counted:
                 continue
-            heard = self._heard(name, end)
             open_gap = next((a for a, b in self._known.gaps.get(name, ()) if math.isinf(b)), None)
+            heard = self._heard(name, end)
             if open_gap is None and len(heard) and end - heard[-1] >= SILENT_SECONDS:
                 begin = max(float(heard[-1]), end - LOOKBACK)
                 mean = watch.normals[name].mentions.mean(begin, MINUTE, int(end - begin) // MINUTE, utc_offset)
@@ -111,9 +233,7 @@ class Minutes:
 
     def _heard(self, source: str, end: float) -> Floats:
         """Return the ends of the minutes up to `end` in which a source said something; the last one at the least."""
-        assert self._table is not None
-        row = int(self.rows(np.array([end]))[0])
-        rows = np.flatnonzero(self.sources[source].columns["m"][: row + 1])
+        rows = np.flatnonzero(self.sources[source].columns["m"][: self._row(end) + 1])
         if len(rows):
             return np.asarray(self._table.start + (rows + 1.0) * MINUTE)
         last = self._known.last.get(source, math.inf)
@@ -127,7 +247,7 @@ class Minutes:
 
     def completeness(self, end: float) -> dict[str, dict[str, float]]:
         """Return, by source, the share of the last hour that it told, and up to when it is complete (POSIX seconds)."""
-        row = int(self.rows(np.array([end]))[0])
+        row = self._row(end)
         return {
             name: {
                 "ratio": round(float(table.complete[max(row - 59, 0) : row + 1].mean()), 3),
@@ -138,7 +258,7 @@ class Minutes:
 
     def known_hour(self, source: str, end: float) -> Bools:
         """Return which of the 60 minutes before `end` a source has told, shape (60,)."""
-        row = int(self.rows(np.array([end]))[0])
+        row = self._row(end)
         found = np.zeros(60, dtype=np.bool_)
         table = self.sources.get(source)
         if table is not None:
@@ -151,35 +271,40 @@ class Minutes:
         return min(self._known.until.get(source, end), gap)
 
     def last_hour(self, end: float) -> dict[str, float]:
-        """Return what was counted in the hour before `end`; `mentions` without the excluded."""
-        row = int(self.rows(np.array([end]))[0])
-        part = slice(max(row - 59, 0), row + 1)
-        sums = {c: sum(float(t.columns[c][part].sum()) for t in self.sources.values()) for c in "sx"}
-        mentions = sum(
-            float((t.columns[COUNTED] if t.counted else t.columns["m"] - t.columns["x"])[part].sum())
-            for t in self.sources.values()
-        )
-        negative = sum(float(t.columns["n"][part].sum()) / 1000 for t in self.sources.values())
-        return {"mentions": mentions, "scored": sums["s"], "negative": negative, "excluded": sums["x"]}
+        """Return what was counted in the hour before `end`; `mentions` without the excluded. Needs no `advance`."""
+        last = math.ceil(end / MINUTE)
+        sums = np.zeros(len(HELD))
+        mentions = 0.0
+        for mine in self._held.values():
+            own = np.zeros(len(HELD))
+            for number in range((last - 60) // SEGMENT, (last - 1) // SEGMENT + 1):
+                part = mine.get(number)
+                begin = last - 60 - number * SEGMENT
+                if part and begin <= part.offsets[-1] and part.offsets[0] < begin + 60:
+                    inside = slice(*part.offsets.searchsorted((max(begin, 0), min(begin + 60, SEGMENT))))
+                    own += part.values[:, inside].sum(axis=1)
+            counted = any(part.counted for part in mine.values())
+            mentions += own[HELD.index(COUNTED)] if counted else own[0] - own[1]
+            sums += own
+        _, excluded, scored, negative = (float(x) for x in sums[:4])
+        return {"mentions": float(mentions), "scored": scored, "negative": negative / 1000, "excluded": excluded}
+
+
+def _number(at: float) -> int:
+    """Return the segment that holds an instant (POSIX seconds)."""
+    return math.floor(at / MINUTE / SEGMENT)
+
+
+def _changes(old: Segment, new: Segment, begin: float, judged_until: float) -> Changes:
+    """Return what differs between two states of the segment that begins at `begin`, in what was judged."""
+    before, after = old.dense(), new.dense()
+    judged_minutes = min(int((judged_until - begin) // MINUTE), SEGMENT)
+    places = np.flatnonzero((before != after).any(axis=0)[:judged_minutes])
+    if not len(places):
+        return Changes()
+    mentions = HELD.index(COUNTED if new.counted else "m")
+    return Changes(np.asarray(begin + MINUTE * places), (after - before)[mentions, places])
 
 
 def _cut(table: SourceTable, length: int) -> SourceTable:
     return SourceTable({c: column[:length] for c, column in table.columns.items()}, table.complete[:length])
-
-
-def _moved(table: Table, start: float, end: float) -> Table:
-    """Return the table from `start` to `end`; minutes that were not held are empty: nothing was counted in them yet."""
-    length = int(end - start) // MINUTE
-    if table.start == start and table.length == length:
-        return table
-    shift = int(start - table.start) // MINUTE
-    moved = Table(start, MINUTE, length)
-    for name, old in table.sources.items():
-        columns = {}
-        for code in (*FIELDS.values(), COUNTED, KNOWN):
-            column = np.zeros(length)
-            kept = old.columns[code][shift : shift + length]
-            column[: len(kept)] = kept
-            columns[code] = column
-        moved.sources[name] = SourceTable(columns, np.zeros(length, dtype=bool))
-    return moved

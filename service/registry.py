@@ -1,14 +1,17 @@
-"""The brands and webhooks that are configured, as every process sees them: read once, again when the version rises."""
+"""The brands and webhooks that are configured, as every process sees them; read again when their version rises."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
-from collectors.match import Matcher
-from collectors.query import parse
 from service import keys
 from service.brand import Brand, Webhook
+from service.matching import Matches, Matching
 from service.store import Store
+
+AT_ONCE = 1000
+"""Brands stored in one command."""
 
 
 class Registry:
@@ -17,47 +20,93 @@ class Registry:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._version = -1
-        self.brands: Mapping[str, Brand] = {}
+        self._texts: dict[bytes, bytes] = {}
+        self._brands: dict[str, Brand] = {}
+        self._changed: dict[str, Brand | None] = {}
+        self._matching = Matching()
         self.webhooks: Mapping[str, Webhook] = {}
-        self.matcher = Matcher({})
+
+    @property
+    def brands(self) -> Mapping[str, Brand]:
+        """The brands by name, sorted; a mapping that was taken never changes."""
+        if self._changed:
+            merged = {**self._brands, **self._changed}
+            self._brands = {name: brand for name, brand in sorted(merged.items()) if brand is not None}
+            self._changed = {}
+        return self._brands
+
+    @property
+    def matcher(self) -> Matches:
+        """What tells the brands of a text."""
+        return self._matching.matcher()
 
     async def refresh(self) -> bool:
         """Read again if somebody changed something; say whether that was so."""
         version = int(await self._store.do("GET", keys.VERSION) or 0)
         if version == self._version:
             return False
-        brands, webhooks = await self._store.pipe([("HVALS", keys.BRANDS), ("HVALS", keys.WEBHOOKS)])
-        self.brands = {b.name: b for b in sorted((Brand.model_validate_json(x) for x in brands), key=lambda b: b.name)}
-        self.webhooks = {w.name: w for w in (Webhook.model_validate_json(x) for x in webhooks)}
-        self.matcher = Matcher({b.name: parse(b.query) for b in self.brands.values()})
+        texts, webhooks = await self._store.pipe([("HGETALL", keys.BRANDS), ("HGETALL", keys.WEBHOOKS)])
+        for name, text in texts.items() - self._texts.items():
+            self._take(name, text)
+        for name in self._texts.keys() - texts.keys():
+            self._take(name, None)
+        self.webhooks = {w.name: w for w in (Webhook.model_validate_json(x) for x in webhooks.values())}
         self._version = version
         return True
 
+    def _take(self, name: bytes, text: bytes | None) -> None:
+        brand = Brand.model_validate_json(text) if text is not None else None
+        if text is None:
+            self._texts.pop(name, None)
+        else:
+            self._texts[name] = text
+        self._changed[name.decode()] = brand
+        self._matching.put(name.decode(), brand.query if brand else None)
+
     async def put_brand(self, brand: Brand) -> bool:
         """Store a brand; say whether it is new."""
-        return await self._put(keys.BRANDS, brand.name, brand.model_dump_json())
+        return await self.put_brands([brand]) == 1
+
+    async def put_brands(self, brands: Sequence[Brand]) -> int:
+        """Store many brands in one step; return how many of them are new."""
+        texts = {b.name.encode(): b.model_dump_json().encode() for b in brands}
+        pairs = list(texts.items())
+        parts = [pairs[i : i + AT_ONCE] for i in range(0, len(pairs), AT_ONCE)]
+        new = await self._store.append([("HSET", keys.BRANDS, *chain.from_iterable(part)) for part in parts])
+        if await self._raised():
+            for name, text in pairs:
+                self._take(name, text)
+        return sum(int(n) for n in new)
 
     async def drop_brand(self, name: str) -> bool:
         """Stop watching a brand; what was counted expires by itself. Say whether there was one."""
-        return await self._drop(keys.BRANDS, name)
+        (gone,) = await self._store.append([("HDEL", keys.BRANDS, name)])
+        if await self._raised() and gone:
+            self._take(name.encode(), None)
+        return bool(gone)
 
     async def put_webhook(self, webhook: Webhook) -> bool:
         """Store a webhook; say whether it is new."""
-        return await self._put(keys.WEBHOOKS, webhook.name, webhook.model_dump_json())
+        (new,) = await self._store.append([("HSET", keys.WEBHOOKS, webhook.name, webhook.model_dump_json())])
+        if await self._raised():
+            self.webhooks = {**self.webhooks, webhook.name: webhook}
+        return bool(new)
 
     async def drop_webhook(self, name: str) -> bool:
         """Forget a webhook; say whether there was one."""
-        return await self._drop(keys.WEBHOOKS, name)
-
-    async def _put(self, key: str, name: str, value: str) -> bool:
-        new, _ = await self._store.pipe([("HSET", key, name, value), ("INCR", keys.VERSION)])
-        await self.refresh()
-        return bool(new)
-
-    async def _drop(self, key: str, name: str) -> bool:
-        gone, _ = await self._store.pipe([("HDEL", key, name), ("INCR", keys.VERSION)])
-        await self.refresh()
+        (gone,) = await self._store.append([("HDEL", keys.WEBHOOKS, name)])
+        if await self._raised():
+            self.webhooks = {n: w for n, w in self.webhooks.items() if n != name}
         return bool(gone)
+
+    async def _raised(self) -> bool:
+        """Raise the version after a change; say whether that change is all that is new, else all is read again."""
+        version = int(await self._store.do("INCR", keys.VERSION))
+        if version == self._version + 1:
+            self._version = version
+            return True
+        await self.refresh()
+        return False
 
 
 async def states(store: Store, names: list[str]) -> dict[str, dict[str, Any]]:

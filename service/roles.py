@@ -4,19 +4,22 @@ import argparse
 import asyncio
 import contextlib
 import dataclasses
+import gc
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
+
+import uvloop
 
 from service.access import ensure_admin
 from service.brandfile import BrandFile, BrandFileError, apply, load
 from service.registry import Registry
 from service.settings import Settings, from_environment
-from service.store import Store, StoreError
+from service.store import Store, StoreAway, StoreError
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
@@ -50,14 +53,25 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         work = _ROLES[role](settings)
         # The web server stops by itself, and lets running requests end before.
-        asyncio.run(work if role == "api" else _until_stopped(work))
+        _settle_garbage()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(work if role == "api" else _until_stopped(work))
     except BrandFileError as error:
         print(error, file=sys.stderr)
         return 2
     except (StoreError, OSError) as error:
         print(f"foreshock {role}: {error}", file=sys.stderr)
+        if isinstance(error, StoreAway):
+            return 1  # another start may find it
         return 2 if role == "api" or isinstance(error, StoreError) else 1
     return 0
+
+
+def _settle_garbage() -> None:
+    """Look for cyclic garbage rarely: a request's thousands of mentions are not cyclic, and all would be looked at."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
@@ -74,7 +88,7 @@ async def _api(settings: Settings) -> None:
 
     file = load(settings.config) if settings.config else None
     assert settings.redis_url is not None
-    async with Store(settings.redis_url) as store:
+    async with Store(settings.redis_url, settings.accept) as store:
         await store.prepare()
         await configure(store, settings.admin_key, file)
     await serve(settings)
@@ -92,22 +106,30 @@ async def _worker(settings: Settings) -> None:
     async with Store(settings.redis_url) as store, Outbound(settings.allow_hosts) as out:
         await store.prepare()
         clock = await open_clock(store)
-        ticker = Ticker(store, clock, Registry(store), Lease(store, settings.name, "tick"), settings)
+        lease = Lease(store, settings.name, "tick")
+        works: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "count": Worker(store, clock, settings.name).run,
+            "judge": Ticker(store, clock, Registry(store), lease, settings).run,
+            "tell": Sender(store, Registry(store), out, settings.name).run,
+        }
         async with asyncio.TaskGroup() as group:
-            group.create_task(Worker(store, clock, settings.name).run())
-            group.create_task(ticker.run())
-            group.create_task(Sender(store, Registry(store), out, settings.name).run())
+            for work in sorted(settings.only):
+                group.create_task(works[work]())
 
 
 async def _collect(settings: Settings) -> None:
     from collectors.outbound import Outbound
     from service.clock import open_clock
     from service.collect import Collection
+    from service.room import Room
 
     assert settings.redis_url is not None
-    async with Store(settings.redis_url) as store, Outbound(settings.allow_hosts) as out:
+    async with Store(settings.redis_url, settings.accept) as store, Outbound(settings.allow_hosts) as out:
         await store.prepare()
-        await Collection(store, await open_clock(store), Registry(store), out, settings).run()
+        clock, room = await open_clock(store), Room(store)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(room.run())
+            group.create_task(Collection(store, clock, Registry(store), out, settings, room).run())
 
 
 _ROLES = {"api": _api, "worker": _worker, "collect": _collect}

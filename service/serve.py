@@ -9,6 +9,7 @@ import sys
 from service.brandfile import BrandFile, BrandFileError, load
 from service.clock import posix, start_replay_clock
 from service.embedded import EmbeddedStore, EmbeddedStoreError
+from service.memory import size_of
 from service.roles import configure, settings_of
 from service.settings import Settings
 from service.store import Store, StoreError
@@ -27,13 +28,14 @@ def run(arguments: argparse.Namespace) -> int:
     except ValueError:
         print(f"foreshock serve: --replay-clock {settings.replay_clock!r} is no ISO 8601 time", file=sys.stderr)
         return 2
-    embedded = None if settings.redis_url else EmbeddedStore(settings.data_dir, fsync=settings.fsync)
+    embedded = None
     try:
+        embedded = _embedded(settings)
         if embedded:
             embedded.start()
         url = embedded.url if embedded else str(settings.redis_url)
         asyncio.run(_prepare(url, settings, file, start))
-        return run_tree(_roles(settings, url), store=embedded)
+        return run_tree(roles(settings, url), store=embedded)
     except (EmbeddedStoreError, StoreError) as error:
         print(f"foreshock serve: {error}", file=sys.stderr)
         return 2
@@ -42,8 +44,18 @@ def run(arguments: argparse.Namespace) -> int:
             embedded.stop()
 
 
+def _embedded(settings: Settings) -> EmbeddedStore | None:
+    if settings.redis_url:
+        return None
+    try:
+        memory = size_of(settings.store_memory) if settings.store_memory else None
+    except ValueError as error:
+        raise EmbeddedStoreError(f"--store-memory {error}") from None
+    return EmbeddedStore(settings.data_dir, fsync=settings.fsync, memory=memory)
+
+
 async def _prepare(url: str, settings: Settings, file: BrandFile | None, start: float | None) -> None:
-    async with Store(url) as store:
+    async with Store(url, settings.accept) as store:
         await store.prepare()
         if start is not None:
             await start_replay_clock(store, start)
@@ -51,15 +63,19 @@ async def _prepare(url: str, settings: Settings, file: BrandFile | None, start: 
     print(f"foreshock: board and REST on http://{settings.host}:{settings.port}", flush=True)
 
 
-def _roles(settings: Settings, url: str) -> list[Role]:
-    env = {**os.environ, "FORESHOCK_REDIS_URL": url}
+def roles(settings: Settings, url: str) -> list[Role]:
+    """Return the processes of the tree, in the order in which they start; `url` is where the store is."""
+    env = {**os.environ, "FORESHOCK_REDIS_URL": url, "FORESHOCK_ACCEPT": settings.accept}
     env.setdefault("FORESHOCK_PUBLIC_URL", f"http://{settings.host}:{settings.port}")
     env.pop("FORESHOCK_ADMIN_KEY", None)
     web = ["--host", settings.host, "--port", str(settings.port)]
     web += ["--metrics-host", settings.metrics_host, "--metrics-port", str(settings.metrics_port)]
     python, mine = [sys.executable, "-m", "service"], f"{socket.gethostname()}-{settings.port}"
+    count, judge = ([*python, "worker", "--only", work] for work in ("count", "judge,tell"))
+    names = ["worker", *(f"worker-{n}" for n in range(2, settings.workers + 1))]
     return [
-        Role("worker", [*python, "worker", "--name", f"{mine}-worker"], env),
+        *(Role(name, [*count, "--name", f"{mine}-{name}"], env) for name in names),
+        Role("judge", [*judge, "--name", f"{mine}-judge"], env),
         Role("api", [*python, "api", *web], env),
         Role("collect", [*python, "collect", "--name", f"{mine}-collect"], env),
     ]

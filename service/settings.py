@@ -8,6 +8,9 @@ from typing import Literal
 
 import platformdirs
 
+WORK = ("count", "judge", "tell")
+"""What a worker does: count mentions, judge brands, send what is to be told."""
+
 
 def default_data_dir() -> Path:
     """Return where the embedded store keeps its data."""
@@ -21,6 +24,8 @@ class Settings:
     redis_url: str | None = field(default=None, repr=False)
     data_dir: Path = field(default_factory=default_data_dir)
     fsync: Literal["always", "everysec"] = "everysec"
+    store_memory: str | None = None
+    accept: str = "memory"
     config: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8470
@@ -30,6 +35,8 @@ class Settings:
     public_url: str = "http://127.0.0.1:8470"
     tick_seconds: float = 5.0
     name: str = ""
+    only: frozenset[str] = frozenset(WORK)
+    workers: int = 1
     admin_key: str | None = field(default=None, repr=False)
     x_bearer_token: str | None = field(default=None, repr=False)
     x_base_url: str | None = None
@@ -44,7 +51,7 @@ class Settings:
 def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, object]:
     """Return the settings that the environment names (FORESHOCK_...), for the command line's defaults."""
     found: dict[str, object] = {}
-    for name in ("redis_url", "admin_key", "x_bearer_token", "x_base_url", "public_url"):
+    for name in ("redis_url", "store_memory", "accept", "admin_key", "x_bearer_token", "x_base_url", "public_url"):
         if value := environ.get(f"FORESHOCK_{name.upper()}"):
             found[name] = value
     if hosts := environ.get("FORESHOCK_ALLOW_HOSTS"):

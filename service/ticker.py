@@ -4,24 +4,28 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import defaultdict
+from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 from redis.exceptions import RedisError
 
 from service import judge, keys
 from service.clock import POLL, Clock, ReplayClock
 from service.lease import HELD_MS, Lease
+from service.pace import MINUTE, Pace
 from service.registry import Registry
 from service.settings import Settings
 from service.store import Conflict, Fenced, Store, mended
 from service.watcher import Watcher
+from service.watchers import AT_ONCE, Watchers
 
-MINUTE = 60.0
-RENEW_SECONDS = 2.0
-"""How old the lease may get within one tick over many brands."""
+RENEW_SECONDS = HELD_MS / 5000
+"""How often the lease is renewed, beside whatever else is done."""
 BATCH = 60
-"""Simulated minutes judged at once: the lease is renewed between batches."""
+"""Simulated minutes judged at once."""
+LEARN_PART = 0.5
+"""Part of a tick in which brands may begin to be fitted; one after the other, in a thread."""
 
 log = logging.getLogger("foreshock.ticker")
 
@@ -35,25 +39,32 @@ class Ticker:
         self._registry = registry
         self._lease = lease
         self._seconds = settings.tick_seconds
-        self._public_url = settings.public_url
-        self._watchers: dict[str, Watcher] = {}
+        self._watchers = Watchers(store, settings.public_url)
+        self._pace = Pace(settings.tick_seconds)
+        self._told: set[str] = set()
+        self._learning: asyncio.Task[None] | None = None
+        self._began = 0.0
         self._fence = 0
+        self._lost = False
 
     async def run(self) -> None:
         """Tick until cancelled."""
+        renewing = asyncio.create_task(self._renew())
         try:
             while True:
                 try:
                     await self._turn()
                 except Fenced:
                     log.warning("another ticker has taken over")
-                    self._watchers.clear()
+                    self._forget()
                 except (RedisError, OSError, Conflict) as error:
                     log.warning("the store is away or was changed (%s), reading again", type(error).__name__)
-                    self._watchers.clear()
+                    self._forget()
                     await asyncio.sleep(0.5)
                     await mended(self._store, error)
         finally:
+            renewing.cancel()
+            self._forget()
             with contextlib.suppress(RedisError, OSError):
                 await self._lease.release()
 
@@ -64,18 +75,35 @@ class Ticker:
         if isinstance(self._clock, ReplayClock):
             await self._replay(self._clock)
             return
-        began = time.monotonic()
+        began, spent = time.monotonic(), time.thread_time()
         now = await self._clock.now()
-        await self.tick(now, now)
+        await self.tick(now, now, patient=False)
+        self._learn_beside(now)
+        self._pace.spent(time.thread_time() - spent, began - self._began)
+        self._began = began
         await asyncio.sleep(max(self._seconds - (time.monotonic() - began), 0.0))
 
     async def take(self) -> int | None:
         """Take or renew the lease; return its fencing token, None where another ticks."""
         token = await self._lease.hold()
         if token != self._fence:
-            self._watchers.clear()
-        self._fence = token or 0
+            self._forget()
+        self._fence, self._lost = token or 0, False
         return token
+
+    async def _renew(self) -> None:
+        """Keep the lease, however long a tick takes."""
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            with contextlib.suppress(RedisError, OSError):
+                self._lost = bool(self._fence) and await self._lease.hold() != self._fence
+
+    def _forget(self) -> None:
+        self._watchers.clear()
+        self._told.clear()
+        if self._learning:
+            self._learning.cancel()
+            self._learning = None
 
     async def _replay(self, clock: ReplayClock) -> None:
         """Judge every minute of the replay's clock that has been released."""
@@ -93,33 +121,102 @@ class Ticker:
                     await clock.set(judged=float(part[-1]))
             await clock.set(judged=release)
 
-    async def tick(self, first: float, now: float) -> None:
-        """Judge every brand from `first` to `now` (POSIX seconds).
+    async def tick(self, first: float, now: float, patient: bool = True) -> None:
+        """Judge from `first` to `now` (POSIX seconds) what is due: every brand, and all that is to learn, if `patient`.
 
         Raises:
             Fenced: another ticker has taken over.
         """
         await self._registry.refresh()
-        changed = await self._changes()
-        renewed = time.monotonic()
-        for name, brand in self._registry.brands.items():
-            if time.monotonic() - renewed > RENEW_SECONDS:
-                renewed = time.monotonic()
-                if await self._lease.hold() != self._fence:
-                    raise Fenced("the lease was lost")
-            watcher = self._watchers.get(name)
-            if watcher is None or watcher.brand != brand:
-                watcher = self._watchers[name] = await Watcher.find(self._store, brand, self._public_url)
-            await judge.look(watcher, first, now, changed[name], self._fence)
-        for name in [n for n in self._watchers if n not in self._registry.brands]:
-            del self._watchers[name]
+        brands = self._registry.brands
+        self._watchers.keep(brands)
+        await self._watchers.drain(brands, self._fence)
+        moved = await self._watchers.completeness.refresh()
+        self._told |= brands.keys() if moved is None else moved
+        due = list(brands) if patient else await self._due(now)
+        began = time.monotonic()
+        for begin in range(0, len(due), AT_ONCE):
+            names = due[begin : begin + AT_ONCE]
+            if self._lost:
+                raise Fenced("the lease was lost")
+            if not patient and self._watchers.get(names[0]) is None and time.monotonic() - began > self._seconds:
+                break  # those that were never looked at stand last; the rest of them is next
+            found = await self._watchers.take([brands[name] for name in names], first, now)
+            for watcher in found:
+                await self._look(watcher, first, now, patient)
+            await self._state(found, now, patient)
+        if not patient:
+            await self._keep_fresh(now)
 
-    async def _changes(self) -> dict[str, set[tuple[str, int]]]:
-        """Return which hours of which sources changed since the last look, by brand."""
-        found: dict[str, set[tuple[str, int]]] = defaultdict(set)
-        tags = sorted({keys.shard(name) for name in self._registry.brands})
-        for tag in tags:
-            for member in await self._store.call("fs_drain", keys.dirty(tag), self._fence):
-                brand, source, hour = member.decode().split(keys.SEPARATOR)
-                found[brand].add((source, int(hour)))
-        return found
+    async def _due(self, now: float) -> list[str]:
+        """Return the brands to look at now, those that were never looked at last."""
+        watchers = self._watchers
+        due = {w.brand.name for w in watchers.all() if w.due_at <= now}
+        waiting = []
+        for name in (watchers.changed.keys() | self._told) - due:
+            watcher = watchers.get(name)
+            changed = name in watchers.changed
+            if watcher is None or not (changed or watcher.minutes.latest > watcher.looked_until):
+                continue
+            if not watcher.calm or self._pace.due(name, watcher.looked_at, now):
+                due.add(name)
+            elif changed and watcher.knows:
+                waiting.append(name)
+        due.update(await watchers.jumped(waiting, now))
+        return sorted(due) + [name for name in self._registry.brands if watchers.get(name) is None]
+
+    async def _look(self, watcher: Watcher, first: float, now: float, patient: bool) -> None:
+        """Judge one brand; if `patient`, learn in between whenever that is due."""
+        name = watcher.brand.name
+        until = self._watchers.completeness.of(name)
+        while patient and watcher.learns_at <= now:
+            at = first if watcher.learns_at <= first else float(np.ceil(watcher.learns_at / MINUTE)) * MINUTE
+            if at > now:
+                break
+            if at - MINUTE >= first:
+                await judge.look(watcher, first, at - MINUTE, until, self._fence)
+            await watcher.learn(at)
+            first = at
+        await judge.look(watcher, first, now, until, self._fence)
+        watcher.due_at = self._pace.next(name, now, calm=watcher.calm)
+        self._told.discard(name)
+
+    async def _state(self, watchers: Sequence[Watcher], now: float, always: bool) -> None:
+        """Store how the brands stand, where that changed or was stored a minute ago."""
+        commands = []
+        for watcher in watchers:
+            state = judge.state(watcher, now)
+            same = {**watcher.state, "at": state["at"], "judged_until": state["judged_until"]} == state
+            watcher.state = state
+            watcher.minutes.rest()
+            if always or not same or now - watcher.stated_at >= MINUTE:
+                watcher.stated_at = now
+                commands.append(("SET", keys.state(watcher.brand.name), msgspec.json.encode(state)))
+        await self._store.pipe(commands)
+
+    async def _keep_fresh(self, now: float) -> None:
+        """Say of brands of which nothing new came that this is so."""
+        commands = []
+        for watcher in self._watchers.all():
+            if now - watcher.stated_at >= MINUTE:
+                watcher.state, watcher.stated_at = judge.later(watcher, now), now
+                commands.append(("SET", keys.state(watcher.brand.name), msgspec.json.encode(watcher.state)))
+        await self._store.pipe(commands)
+
+    def _learn_beside(self, now: float) -> None:
+        """Fit what is due beside the looks: those that cannot be judged yet first."""
+        if self._learning is not None:
+            if not self._learning.done():
+                return
+            self._learning.result()
+        waiting = [w for w in self._watchers.all() if w.learns_at <= now]
+        waiting.sort(key=lambda w: (w.knows, not w.open, w.learns_at))
+        self._learning = asyncio.create_task(self._learn(waiting, now)) if waiting else None
+
+    async def _learn(self, waiting: Sequence[Watcher], now: float) -> None:
+        began = time.monotonic()
+        for watcher in waiting:
+            await watcher.learn(now)
+            watcher.due_at = 0.0  # what is known now is looked at in the next tick
+            if time.monotonic() - began > LEARN_PART * self._seconds:
+                return

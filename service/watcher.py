@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
+from math import inf
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,13 +17,16 @@ from detectors.growth import Growth
 from detectors.looks import Looks
 from detectors.negbin import interval
 from detectors.onset import onset
+from detectors.robust import HOURS_NEEDED
 from detectors.series import Bools, Floats, Series
 from detectors.sources import Sums, expect
 from detectors.verdict import Verdict
 from detectors.watch import HISTORY_SECONDS, REFIT_SECONDS, Watch, fit, rehearse
 from service import keys
 from service.brand import Brand
+from service.changes import AGAIN_SECONDS, Changes
 from service.counts import read
+from service.episode import Episode
 from service.episodes import Episodes
 from service.minutes import MINUTE, Minutes
 from service.policy import Standing, accepted
@@ -29,14 +34,20 @@ from service.store import Store
 
 ONSET_WINDOWS, ONSET_LEAST = 6.0, 3600.0
 """An onset is looked for in so many leading windows, and in so many seconds at the least."""
+SLACK_SECONDS = 300.0
+"""A minute that changes this soon after its end is not called late: the shortest window still to come holds it."""
+NEARLY = 40.0
+"""Score from which a brand is looked at as often as can be: a tenth as rare as what opens an episode."""
 GROWTH_LEAST = 30
 """Minutes that a growth rate is fitted to, at the least."""
 FINE = 300
 """Seconds of the buckets that the baseline is fitted to."""
 NEW_REFIT = 60.0
-"""A brand of which too little is known to judge it is fitted anew this often: its history may just be coming."""
+"""One of which too little is known to judge it is fitted anew after this, then after twice as long, to YOUNG_REFIT."""
 YOUNG_SECONDS, YOUNG_REFIT = 2 * 86_400.0, 1800.0
 """A brand with less history than this is fitted anew this often."""
+LEAST_SECONDS = HOURS_NEEDED * 3600.0
+"""No brand can be judged before its first mention is this old."""
 
 
 class Expected(NamedTuple):
@@ -50,23 +61,36 @@ class Expected(NamedTuple):
 
 @dataclass
 class Watcher:
-    """What the ticker keeps of a brand between looks; all of it can be had again from the store."""
+    """What the ticker keeps of a brand between looks; all of it can be had again from the store.
+
+    Times are POSIX seconds: `learns_at` is when it is next fitted, `looked_until` up to when it was judged, `looked_at`
+    and `stated_at` when that was done and when its state was stored, `due_at` when it is looked at again though nothing
+    new came, `again` from when on what was judged is judged again. `late` is what came late and was not told yet.
+    """
 
     store: Store
     brand: Brand
     minutes: Minutes
     public_url: str
     watch: Watch | None = None
-    fitted_at: float = 0.0
-    refit_after: float = 0.0
+    learns_at: float = inf
+    tries: int = 0
     standing: dict[str, Standing] = field(default_factory=dict)
     open: dict[str, str] = field(default_factory=dict)
     closed: list[tuple[float, float]] = field(default_factory=list)
     blind_since: float | None = None
     looked_until: float = 0.0
+    looked_at: float = 0.0
+    stated_at: float = 0.0
+    due_at: float = 0.0
+    state: dict[str, Any] = field(default_factory=dict)
+    late: Changes = field(default_factory=Changes)
+    late_told_at: float = 0.0
+    again: float | None = None
     scores: dict[str, float] = field(default_factory=dict)
     told_over: bool = False
     _hour: tuple[float, "Expected"] = (0.0, Expected(0.0, 0.0, None, None))
+    _band: tuple[float, tuple[float, float]] | None = None
 
     @property
     def episodes(self) -> Episodes:
@@ -78,76 +102,119 @@ class Watcher:
         """Whether enough history is there to say what is normal."""
         return self.watch is not None and self.watch.spreads is not None
 
-    @classmethod
-    async def find(cls, store: Store, brand: Brand, public_url: str) -> "Watcher":
-        """Return a brand's watcher as the last ticker left it."""
-        found = cls(store, brand, Minutes(store, brand.name), public_url)
-        for name, value in (await store.do("HGETALL", keys.watch(brand.name))).items():
+    @property
+    def calm(self) -> bool:
+        """Whether nothing is under way that must be looked at as often as can be."""
+        return not self.open and self.blind_since is None and not any(s >= NEARLY for s in self.scores.values())
+
+    def remember(self, watch: Mapping[bytes, bytes], state: bytes | None) -> None:
+        """Go on where the last ticker stopped; `watch` and `state` are what it stored."""
+        for name, value in watch.items():
             kind, _, what = name.decode().partition(keys.SEPARATOR)
             if what == "alarm":
-                found.standing[kind] = Standing(**json.loads(value))
+                self.standing[kind] = Standing(**json.loads(value))
             else:
-                found.open[kind] = value.decode()
-        return found
+                self.open[kind] = value.decode()
+        self.state = json.loads(state) if state else {}
+        self.looked_until = float(self.state.get("judged_until") or 0.0)
+
+    def usual(self, seconds: float) -> float:
+        """Return the mentions that are normal in so many seconds, as of the last look."""
+        return self._hour[1].told * seconds / 3600.0
+
+    def changes(self, changes: Changes, now: float) -> None:
+        """Note which judged minutes changed, so that they are judged again."""
+        if not changes:
+            return
+        self.again = min(self.again if self.again is not None else now, changes.start)
+        self.late = self.late.joined(changes.ended_by(now - SLACK_SECONDS))
+
+    async def save(self, episode: Episode, standing: Standing, fence: int) -> None:
+        """Store an episode's next version with the standing that led to it.
+
+        Raises:
+            Conflict: another version was stored meanwhile.
+            Fenced: a newer ticker has taken over.
+        """
+        await self.episodes.save(episode, fence, json.dumps(standing.as_dict()))
+        self.open[episode.kind] = episode.id
 
     def utc_offset(self, at: float) -> float:
         """Return the brand's local time minus UTC in seconds."""
         offset = datetime.fromtimestamp(at, ZoneInfo(self.brand.timezone)).utcoffset()
         return offset.total_seconds() if offset else 0.0
 
-    async def refit(self, now: float) -> None:
-        """Learn what is normal, when it is due."""
-        if now < self.fitted_at + self.refit_after:
-            return
-        opened = self.standing.get("crisis", Standing()).opened_at
+    async def learn(self, now: float) -> None:
+        """Learn what is normal from what is known at `now` (POSIX seconds), and say when to learn again."""
+        begun, opened = now, self.standing.get("crisis", Standing()).opened_at
+        if self.watch is None and self.looked_until > now - AGAIN_SECONDS:
+            now = min(now, self.looked_until)  # who takes over must not learn its threshold from what it is to judge,
         if self.watch is None and opened is not None and not accepted(opened, now, FINE):
-            now = opened - ONSET_LEAST  # who takes over amid an episode must not learn its own threshold from it
+            now = opened - ONSET_LEAST  # nor from the episode that is open
         known = await read(self.store, self.brand.name, now - HISTORY_SECONDS, now - now % FINE, FINE, now)
         history = _from_first(known.series())
-        self.fitted_at = now
-        if not history:
-            self.watch, self.refit_after = None, NEW_REFIT
+        if history:
+            first = next(iter(history.values()))
+            mask, campaign, offset = await self._strange(first, now), self.campaign(first), self.utc_offset(now)
+            learn = rehearse if self.watch is None else partial(fit, previous=self.watch)
+            self.watch = await asyncio.to_thread(
+                learn, history, budget=self.brand.budget, mask=mask, campaign=campaign, utc_offset=offset
+            )
+            self._band = None
+        else:
+            self.watch = None
+        if self.knows:
+            young = len(next(iter(history.values()))) * FINE < YOUNG_SECONDS
+            self.tries, self.learns_at = 0, begun + (YOUNG_REFIT if young else REFIT_SECONDS)
+        else:
+            wait = min(NEW_REFIT * 2.0**self.tries, YOUNG_REFIT)
+            self.tries, self.learns_at = self.tries + 1, max(begun + wait, self.minutes.first + LEAST_SECONDS)
+
+    def heard_of(self, before: float, now: float) -> None:
+        """Plan when to learn after something was read, `before` being when the brand was first spoken of until then.
+
+        A brand that nothing was ever said of never learns; one whose past just came learns soon.
+        """
+        if self.knows or (self.learns_at < inf and self.minutes.first >= before):
             return
-        first = next(iter(history.values()))
-        mask, campaign, offset = await self._strange(first, now), self.campaign(first), self.utc_offset(now)
-        learn = rehearse if self.watch is None else partial(fit, previous=self.watch)
-        self.watch = await asyncio.to_thread(
-            learn, history, budget=self.brand.budget, mask=mask, campaign=campaign, utc_offset=offset
-        )
-        young = len(first) * FINE < YOUNG_SECONDS
-        self.refit_after = NEW_REFIT if not self.knows else YOUNG_REFIT if young else REFIT_SECONDS
+        soon = now + NEW_REFIT if self.tries else 0.0
+        self.learns_at = max(self.minutes.first + LEAST_SECONDS, soon)
 
     async def _strange(self, series: Series, now: float) -> Bools:
         """Which buckets belong to a crisis that has not become the new level; those that ended are remembered."""
-        spans, self.closed = [], []
-        for episode in (await self.episodes.page(self.brand.name, None, 100, None))[0]:
-            if episode.kind != "crisis":
-                continue
+        spans, closed = [], []
+        for episode in await self.crises():
             ended = episode.calm_at or (None if episode.id == self.open.get("crisis") else episode.closed_at)
             start, end = episode.started_at.timestamp(), ended.timestamp() if ended else now
             if not accepted(start, end, series.step):
                 spans += [(start, end)] if episode.feedback != "false alarm" else []
-                self.closed += [(start, end)] if ended else []
-        return _within(series, spans)
+                closed += [(start, end)] if ended else []
+        self.closed = closed + [span for span in self.closed if span[1] >= now and span not in closed]
+        return within(series, spans)
+
+    async def crises(self) -> list[Episode]:
+        """Return the brand's crises, newest first."""
+        return [e for e in (await self.episodes.page(self.brand.name, None, 100, None))[0] if e.kind == "crisis"]
 
     def campaign(self, series: Series) -> Bools:
         """Which buckets lie in a planned event."""
-        return _within(series, [(c.start.timestamp(), c.end.timestamp()) for c in self.brand.campaigns])
+        return within(series, [(c.start.timestamp(), c.end.timestamp()) for c in self.brand.campaigns])
 
-    def look(self, first: float, now: float) -> tuple[Looks, Floats]:
+    def look(self, first: float, now: float) -> tuple[Looks, Floats, int]:
         """Judge what became known since the last look; return what was found and the instants (POSIX seconds).
 
         Rows are the minutes up to `now` that any source has told, since the last look, or since `first` where this is
         the first one; the running minute is judged as far as it went, and again. A source that tells late is judged
-        when it has told.
+        when it has told. Before them stand, so many as the third answer says, those that were judged and are `again`.
         """
         assert self.watch is not None
         known = self.minutes.known_rows(now)
         ends = np.minimum(self.minutes.ends(known), now)
-        due = ends > (self.looked_until or min(first, *ends[-1:]) - MINUTE)
+        since = max(self.looked_until, first - AGAIN_SECONDS) if self.looked_until else min(first, *ends[-1:]) - MINUTE
+        due = ends > (since if self.again is None else min(since, max(self.again, first - AGAIN_SECONDS)))
         known, ends = known[due], ends[due]
         if not len(known):
-            return Looks(ends, {}), ends
+            return Looks(ends, {}), ends, 0
         last = float(self.minutes.ends(known[-1:])[0])
         recent = self.minutes.series(last)
         buckets = next(iter(recent.values()))
@@ -155,11 +222,11 @@ class Watcher:
             recent,
             rows=known,
             exposure=1.0 - (last - float(ends[-1])) / MINUTE,
-            mask=_within(buckets, self.closed),
+            mask=within(buckets, self.closed),
             campaign=self.campaign(buckets),
             utc_offset=self.utc_offset(now),
         )
-        return found, ends
+        return found, ends, int(np.searchsorted(ends, since, side="right"))
 
     def sums(self, end: float) -> Sums:
         """Return the minutes up to `end` summed over the sources that told, observed and expected."""
@@ -182,9 +249,14 @@ class Watcher:
             told += float(mean[self.minutes.known_hour(name, end)].sum())
         spread = self.watch.spreads.mentions
         size = spread.size(np.full((len(spread.lengths), 1), told))[spread.lengths.index(3600.0), 0]
-        low, high = interval(told, float(size))
-        self._hour = end, Expected(told, every, low, high)
+        self._hour = end, Expected(told, every, *self._interval(told, float(size)))
         return self._hour[1]
+
+    def _interval(self, told: float, size: float) -> tuple[float, float]:
+        """Return the interval of 95 in 100, found anew where what is expected moved by a hundredth: it costs a look."""
+        if self._band is None or abs(told - self._band[0]) > 0.01 * self._band[0]:
+            self._band = told, interval(told, size)
+        return self._band[1]
 
     def onset(self, verdict: Verdict, end: float) -> float:
         """Return when the rise that `verdict` found at `end` began, POSIX seconds."""
@@ -208,7 +280,7 @@ class Watcher:
         return sums.start + MINUTE * first, observed[first:], expected[first:]
 
 
-def _within(series: Series, spans: list[tuple[float, float]]) -> Bools:
+def within(series: Series, spans: list[tuple[float, float]]) -> Bools:
     """Which buckets overlap any of the spans (POSIX seconds)."""
     begins = series.start + series.step * np.arange(len(series))
     found = np.zeros(len(series), dtype=np.bool_)

@@ -51,6 +51,8 @@ def test_every_command_stands_in_the_readme() -> None:
         (["api", "--redis-url", "redis://127.0.0.1:1", "--config", "none.yaml"], "none.yaml: No such file"),
         (["api"], "--redis-url URL is needed"),
         (["worker"], "--redis-url URL is needed"),
+        (["worker", "--only", "count,sing"], "choose from count, judge, tell"),
+        (["serve", "--workers", "0"], "a whole number from 1 to 64"),
         (["bench", "speed"], "there is no 'speed'"),
     ],
 )

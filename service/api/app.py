@@ -15,13 +15,14 @@ from starlette.staticfiles import StaticFiles
 
 from collectors.mention import Count, Mention
 from service import metrics
-from service.api import board, brands, episodes, mentions, problems, stream
+from service.api import board, brands, dead, episodes, mentions, problems, stream
 from service.api.context import Caller, Context
 from service.api.limit import LimitBody
 from service.clock import open_clock
 from service.events import Events
 from service.ingest import Ingest
 from service.registry import Registry
+from service.room import Room
 from service.settings import Settings
 from service.store import Store
 
@@ -43,7 +44,7 @@ def make_app(context: Context, events: Events) -> FastAPI:
     app = FastAPI(title="Foreshock", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.context, app.state.events = context, events
     problems.install(app)
-    for router in (mentions.router, brands.router, episodes.router, stream.router, board.router):
+    for router in (mentions.router, dead.router, brands.router, episodes.router, stream.router, board.router):
         app.include_router(router)
     app.mount("/static", _Static(directory=Path(__file__).parent.parent / "board" / "static"), name="static")
     app.add_middleware(LimitBody)
@@ -78,15 +79,15 @@ async def serve(settings: Settings) -> None:
         listening(settings.host, settings.port) as front,
         listening(settings.metrics_host, settings.metrics_port) as side,
     ):
-        async with Store(settings.redis_url) as store:
+        async with Store(settings.redis_url, settings.accept) as store:
             await store.prepare()
             clock, registry = await open_clock(store), Registry(store)
-            events = Events(store)
-            context = Context(settings, store, clock, registry, Ingest(store, clock, registry))
-            async with running(events.run()):
+            events, room = Events(store), Room(store)
+            context = Context(settings, store, clock, registry, Ingest(store, clock, registry, room))
+            async with running(events.run(), room.run()):
                 await asyncio.gather(
                     _server(make_app(context, events)).serve(sockets=[front]),
-                    _server(metrics.app(store, clock, registry)).serve(sockets=[side]),
+                    _server(metrics.app(store, clock, registry, room)).serve(sockets=[side]),
                 )
 
 
@@ -119,6 +120,7 @@ def listening(host: str, port: int) -> socket.socket:
 def _server(app: object) -> uvicorn.Server:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
+        http="httptools",
         log_level="warning",
         access_log=False,
         lifespan="off",

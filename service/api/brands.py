@@ -9,6 +9,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import AwareDatetime, BaseModel, Field
 
 from service.access import ApiKey, make_key
+from service.annotations import annotations
 from service.api.context import Admin, Ctx
 from service.api.problems import Problem, places
 from service.brand import Brand, BrandName, Webhook
@@ -19,6 +20,7 @@ from service.registry import states
 router = APIRouter(prefix="/v1", tags=["brands"])
 
 MOST_BUCKETS = 20_000
+MOST_BRANDS = 10_000
 
 
 class BrandBody(Brand):
@@ -50,10 +52,20 @@ async def get_brands(ctx: Ctx, _: Admin) -> dict[str, Any]:
 
 @router.get("/brands/{brand}")
 async def get_brand(brand: str, ctx: Ctx, _: Admin) -> dict[str, Any]:
-    """Return one brand with how it stands."""
+    """Return one brand with how it stands, and what late data showed of its past."""
     await ctx.registry.refresh()
     found = _known(ctx, brand)
-    return {**found.model_dump(mode="json"), "state": (await states(ctx.store, [brand]))[brand]}
+    late = await annotations(ctx.store, brand)
+    return {**found.model_dump(mode="json"), "state": (await states(ctx.store, [brand]))[brand], "annotations": late}
+
+
+@router.put("/brands")
+async def put_brands(
+    body: Annotated[list[Brand], Field(min_length=1, max_length=MOST_BRANDS)], ctx: Ctx, _: Admin
+) -> dict[str, int]:
+    """Watch many brands, or change how they are watched, in one step: all of them, or none where one is wrong."""
+    await ctx.registry.refresh()
+    return {"stored": len({brand.name for brand in body}), "created": await ctx.registry.put_brands(body)}
 
 
 @router.put("/brands/{brand}")

@@ -13,6 +13,8 @@ import pytest
 import redis
 
 from service import tether
+from service.serve import roles
+from service.settings import Settings
 from service.supervise import FIRST_PAUSE, LONGEST_PAUSE, STEADY, pause_before_restart
 from service.tether import end, tethered
 from tests.until import alive, until
@@ -173,3 +175,12 @@ def test_a_child_whose_parent_ended_before_the_tie_held_does_not_run(tmp_path: P
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
     assert ended in {1, -signal.SIGKILL}  # its own look at its parent, or the watcher, whichever is quicker
     assert not ran.exists()
+
+
+def test_counting_and_judging_have_processes_of_their_own_and_counting_as_many_as_are_wanted(tmp_path: Path) -> None:
+    found = [(role.name, role.argv[3:]) for role in roles(Settings(data_dir=tmp_path, workers=2), "unix:///store.sock")]
+    parts = {name: argv[argv.index("--only") + 1] for name, argv in found if "--only" in argv}
+    assert parts == {"worker": "count", "worker-2": "count", "judge": "judge,tell"}
+    assert [argv[0] for _, argv in found] == ["worker", "worker", "worker", "api", "collect"]
+    names = [argv[argv.index("--name") + 1] for _, argv in found if "--name" in argv]
+    assert len(set(names)) == len(names) == 4

@@ -17,7 +17,7 @@ from service.settings import Settings
 from service.store import Fenced, Store
 from service.ticker import Ticker
 from tests.service.live import with_store
-from tests.service.test_counting import row
+from tests.service.test_counting import count, row
 
 HOURS = 14
 NOW = 1_760_000_063.0
@@ -25,27 +25,46 @@ NOW = 1_760_000_063.0
 BRAND = Brand(name="acme", query="acme")
 
 
-async def talk(store: Store, start: float, minutes: int, each: int, name: str, source: str = "x") -> None:
+async def talk(
+    store: Store,
+    start: float,
+    minutes: int,
+    each: int,
+    name: str,
+    source: str = "x",
+    brand: str = "acme",
+    **change: Any,
+) -> None:
     """Count `each` mentions a minute, all angry in a revolt (each > 1)."""
     rows = [
         row(
             id=f"{name}{m}-{n}",
             at=int(start + 60 * m + n % 60),
-            source=source,
-            updated=1,
-            author=f"{name}{m}-{n}",
-            negative=800 if each > 1 or m % 6 == 0 else 100,
-            text=json.dumps(
-                {"id": f"{name}{m}-{n}", "source": source, "text": name, "published_at": iso(start + 60 * m)}
-            ),
+            **{
+                "brand": brand,
+                "source": source,
+                "updated": 1,
+                "author": f"{name}{m}-{n}",
+                "negative": 800 if each > 1 or m % 6 == 0 else 100,
+                "text": json.dumps(
+                    {"id": f"{name}{m}-{n}", "source": source, "text": name, "published_at": iso(start + 60 * m)}
+                ),
+                **change,
+            },
         )
         for m in range(minutes)
         for n in range(each)
     ]
-    for i in range(0, len(rows), 500):
-        await store.call(
-            "fs_count", keys.ingest(keys.shard("acme")), "count", "", int(start), json.dumps(rows[i : i + 500])
-        )
+    for i in range(0, len(rows), 200):
+        await count(store, *rows[i : i + 200], now=start)
+
+
+async def taken_over(store: Store, holder: str) -> Ticker:
+    """The ticker of a process that takes the lease from the one before."""
+    await store.do("HSET", keys.lease("tick"), "until", 0)
+    ticker = Ticker(store, SystemClock(), Registry(store), Lease(store, holder, "tick"), Settings())
+    assert await ticker.take() is not None
+    return ticker
 
 
 async def watched(store: Store) -> Ticker:
@@ -149,9 +168,7 @@ def test_a_ticker_whose_lease_was_taken_stops(store_url: str) -> None:
     async def body(store: Store) -> None:
         ticker = await watched(store)
         await ticker.tick(NOW, NOW)
-        await store.do("DEL", keys.lease("tick"))
-        newer = Ticker(store, SystemClock(), Registry(store), Lease(store, "other", "tick"), Settings())
-        assert await newer.take() is not None
+        newer = await taken_over(store, "other")
         await newer.tick(NOW + 5, NOW + 5)
         with pytest.raises(Fenced):
             await ticker.tick(NOW + 10, NOW + 10)
@@ -164,9 +181,7 @@ def test_who_takes_over_amid_an_episode_finds_it_as_strange_as_before(store_url:
         ticker = await watched(store)
         await storm(store, ticker)
         before = max((await state(store))["scores"].values())
-        await store.do("DEL", keys.lease("tick"))
-        heir = Ticker(store, SystemClock(), Registry(store), Lease(store, "heir", "tick"), Settings())
-        await heir.take()
+        heir = await taken_over(store, "heir")
         await heir.tick(NOW + 605, NOW + 605)
         (found,) = await crises(store)
         assert found.state == "open"

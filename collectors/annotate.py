@@ -26,7 +26,7 @@ class Annotation:
 
 
 def annotate(mention_text: str, language_hint: str | None = None, engine: Engine | None = None) -> Annotation:
-    """Annotate one text; the network's language hint (BCP 47) goes before our own guess, VADER is the default engine.
+    """Annotate one text; the network's language hint (BCP 47) goes before our own guess.
 
     A text whose language is not sure is judged where the likeliest language is one of the engine's: of English tweets
     those are the short ones ("so bad"), and they are as telling as the rest.

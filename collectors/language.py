@@ -47,13 +47,18 @@ def _detector() -> _Detector:
 
 def guess(text: str) -> Guess:
     """Guess the language from the words alone, without links and handles."""
-    words = _NOT_LANGUAGE.sub(" ", text[:MAX_CHARACTERS]).replace("\0", " ")
-    found = _detector().detect_details(words.encode("utf-8", "replace").decode())
+    words = text[:MAX_CHARACTERS]
+    if "@" in words or "://" in words or "www." in words:
+        words = _NOT_LANGUAGE.sub(" ", words)
+    if not words.isascii():
+        words = words.encode("utf-8", "replace").decode()  # lone surrogates
+    found = _detector().detect_details(words.replace("\0", " "))
     if found.language == "und":
         return Guess(None, sure=False)
-    scores = sorted(found.scores.values(), reverse=True)
-    ahead = len(scores) > 1 and scores[0] - scores[1] > SURE_MARGIN
-    return Guess(found.language, sure=found.reliable or ahead)
+    if found.reliable:
+        return Guess(found.language, sure=True)
+    scores = list(found.scores.values())  # falling
+    return Guess(found.language, sure=len(scores) > 1 and scores[0] - scores[1] > SURE_MARGIN)
 
 
 def detect(text: str) -> str | None:

@@ -107,7 +107,8 @@ def annotated(given: bytes) -> list[dict[str, Any]]:
 def test_the_command_prints_the_contracts_keys_in_order_for_each_line() -> None:
     angry, foreign = annotated(b"This airline is the worst, never again!\ndiese Fluglinie ist furchtbar, nie wieder\n")
     assert list(angry) == ["language", "sentiment", "negative", "scored", "spam"]
-    assert angry == {"language": "en", "sentiment": "negative", "negative": 0.555, "scored": True, "spam": False}
+    assert 0.5 < angry.pop("negative") < 1
+    assert angry == {"language": "en", "sentiment": "negative", "scored": True, "spam": False}
     assert foreign == {"language": "de", "sentiment": None, "negative": None, "scored": False, "spam": False}
 
 

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collectors.annotate import annotate
-from collectors.sentiment import DEFAULT_ENGINE, ENGINES, UNSCORED, Engine, engine
+from collectors.sentiment import DEFAULT_ENGINE, ENGINES, MIX, UNSCORED, Engine, engine, mixed
 from tests.shared_data import shared
 
 WORST_WORDS = ("no", "x", "love", "but", "LOVE", "never so", "hate", "😂", "bad😡")
@@ -47,7 +47,7 @@ def test_a_curly_apostrophe_negates_like_a_straight_one(any_engine: Engine) -> N
 
 @pytest.mark.parametrize("name", ["Alice", "Mohammed", "Acme", "Zhang"])
 def test_a_name_changes_nothing(any_engine: Engine, name: str) -> None:
-    assert any_engine.judge(f"{name} was rude to us") == any_engine.judge("Someone was rude to us")
+    assert any_engine.judge(f"{name} was rude to us") == any_engine.judge("Northvane was rude to us")
 
 
 def test_an_emoji_is_read_wherever_it_stands(any_engine: Engine) -> None:
@@ -73,12 +73,20 @@ def test_any_text_gets_probabilities_that_leave_room_for_neutral(text: str) -> N
         assert judged.scored
 
 
-def test_the_label_is_the_likeliest(any_engine: Engine) -> None:
+def test_the_label_is_the_likeliest_where_all_classes_are_as_frequent(any_engine: Engine) -> None:
     for text in ("bad", "meh", "good", "bad but good", "not the worst", "awful awful"):
         judged = any_engine.judge(text)
         negative, positive = judged.negative or 0.0, judged.positive or 0.0
-        chances = {"negative": negative, "neutral": 1 - negative - positive, "positive": positive}
-        assert judged.label == max(chances, key=chances.__getitem__)
+        mixed_in = dict(zip(("negative", "neutral", "positive"), MIX, strict=True))
+        usual = {"negative": negative, "neutral": 1 - negative - positive, "positive": positive}
+        assert judged.label == max(usual, key=lambda label: usual[label] / mixed_in[label])
+
+
+def test_what_says_nothing_is_as_likely_negative_as_texts_usually_are() -> None:
+    judged = mixed(0.2, 0.2, 0.2)
+    assert judged.label == "neutral"
+    assert judged.negative == pytest.approx(MIX[0])
+    assert judged.positive == pytest.approx(MIX[2])
 
 
 def test_a_long_text_takes_no_longer_than_a_post(any_engine: Engine) -> None:
@@ -98,6 +106,6 @@ def test_on_labelled_tweets_the_default_is_as_good_as_measured() -> None:
         for label in ("negative", "neutral", "positive")
     }
     flagged = [true for true, said in rows if said == "negative"]
-    assert sum(recall.values()) / 3 >= 0.60  # measured 0.605
-    assert recall["negative"] >= 0.65  # measured 0.660
-    assert flagged.count("negative") / len(flagged) >= 0.46  # measured 0.475, where 16 % of the tweets are negative
+    assert sum(recall.values()) / 3 >= 0.62  # measured 0.626
+    assert recall["negative"] >= 0.65  # measured 0.670
+    assert flagged.count("negative") / len(flagged) >= 0.42  # measured 0.437, where 16 % of the tweets are negative

@@ -144,7 +144,7 @@ local function read_authors(batch)
       local key = added.prefix .. 'a:' .. span
       local lists = found[key]
       if not lists then
-        lists = {slots = {}, known = {}, ends = (span + 1) * AUTHORS_SPAN}
+        lists = {slots = {}, was = {}, known = {}, ends = (span + 1) * AUTHORS_SPAN}
         found[key] = lists
       end
       added.lists = lists
@@ -156,7 +156,7 @@ local function read_authors(batch)
   for key, lists in pairs(found) do
     for i, known in ipairs(redis.call('HMGET', key, unpack(lists.slots))) do
       lists.new = lists.new or not known
-      lists.known[lists.slots[i]] = known or ''
+      lists.was[lists.slots[i]], lists.known[lists.slots[i]] = known or '', known or ''
     end
   end
   return found
@@ -166,7 +166,7 @@ local function write_authors(batch, found)
   for key, lists in pairs(found) do
     local sets = {}
     for slot, known in pairs(lists.known) do
-      if known ~= '' then sets[#sets + 1], sets[#sets + 2] = slot, known end
+      if known ~= lists.was[slot] then sets[#sets + 1], sets[#sets + 2] = slot, known end
     end
     if #sets > 0 then redis.call('HSET', key, unpack(sets)) end
     if lists.new then live(key, lists.ends + LATE - batch.now) end

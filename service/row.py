@@ -60,7 +60,7 @@ def row(brand: str, mention: Mapping[str, Any], note: Annotation | None) -> Row:
         source=source,
         key=keys.identity(source, identity),
         at=int(at // 1),
-        updated=int(1000 * (posix(updated) if updated else at)),
+        updated=round(1000 * (posix(updated) if updated else at)),
         deleted=int(mention.get("deleted", False)),
         scored=int(note.scored),
         negative=round(1000 * negative),

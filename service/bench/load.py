@@ -3,8 +3,8 @@
 Mentions are live (published within the last two minutes; one in 50 comes late, by up to 6 hours), from three sources,
 each with an id of its own; one in 100 is sent again. Some brands are talked about more than others (Zipf, shifted by 10
 ranks). One in ten that match no brand holds a brand's name inside another word. Where every mention matches, a request
-is of one brand and source, as a collector that asks for a brand delivers it; else of all. The bodies are sent in rounds:
-in each, every id, half of the authors and one word of every text are others.
+is of one brand and source, as a collector that asks for a brand delivers it; else of all. The bodies are sent in
+rounds: in each, every id, half of the authors and one word of every text are others.
 """
 
 import math

@@ -307,6 +307,16 @@ def test_an_edit_may_change_author_and_minute(store_url: str) -> None:
     with_store(store_url, body)
 
 
+def test_a_bucket_forgets_its_last_author(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        await count(store, row(author="a"))
+        await count(store, row(author="a", deleted=1, updated=NOW * 1000 + 1))
+        await count(store, row(id="2", author="b"))
+        assert await authors(store) == (1, False)
+
+    with_store(store_url, body)
+
+
 def elsewhere(*stays: str, **change: Any) -> Row:
     return row(brand=ELSEWHERE, updated=NOW * 1000 + 5, text=msgspec.json.encode(stays).decode(), **change)
 

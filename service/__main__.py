@@ -157,7 +157,7 @@ def _accept(to: Parser) -> None:
         type=_promise,
         metavar="PROMISE",
         help="what is true of a mention once it is accepted: it is in the store's `memory` (default), on its `disk`, "
-        "or in the memory of N replicas too, `replicas:N` (all of them, to survive any failover); also FORESHOCK_ACCEPT",
+        "or in the memory of N replicas too, `replicas:N` (name all, to survive any failover); also FORESHOCK_ACCEPT",
     )
 
 

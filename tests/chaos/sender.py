@@ -11,6 +11,8 @@ from tests.chaos.load import Batch, Load
 
 AGAIN = 0.1
 """Seconds before a request is repeated."""
+TRICKLE = 0.2
+"""Seconds between requests beyond what is allowed."""
 PATIENCE = 120.0
 """Seconds without any 202 after which the service is given up."""
 
@@ -66,8 +68,7 @@ class Sender:
             turn = 0
             while not self._stop.is_set() and not self.refused:
                 if self.load.sent >= self.allowed():
-                    time.sleep(0.01)
-                    continue
+                    time.sleep(TRICKLE)  # who was killed last is waited for, and must have something to do
                 with self._lock:
                     batch = self.load.mentions()
                 self.send(client, batch)

@@ -82,14 +82,14 @@ async def one_by_one(
         row = f"{_text(entry)}:{number}"
         times, _ = await store.pipe([("HINCRBY", tried, row, 1), ("EXPIRE", tried, TRIED_SECONDS)])
         if int(times) > ALONE:
-            await bury(store, brand, _decoded(packed), f"its worker ended {ALONE} times while it counted this", "kill")
+            await bury(store, brand, decoded(packed), f"its worker ended {ALONE} times while it counted this", "kill")
         else:
             try:
                 await count(brand, packed)
             except ResponseError as error:
                 if not refused(error):
                     raise
-                await bury(store, brand, _decoded(packed), str(error), "count")
+                await bury(store, brand, decoded(packed), str(error), "count")
         await store.do("HDEL", tried, row)
     await _let_go(store, stream, entry)
 
@@ -144,7 +144,8 @@ def _key(mention: dict[str, Any], content: str) -> str:
     return keys.identity(str(source), str(identity)) if named else keys.identity("", content)
 
 
-def _decoded(packed: bytes) -> dict[str, Any]:
+def decoded(packed: bytes) -> dict[str, Any]:
+    """Return a mention that waited as JSON; where it is none, what stood there."""
     try:
         return msgspec.json.decode(packed, type=dict[str, Any])
     except msgspec.DecodeError:

@@ -122,7 +122,7 @@ class Ingest:
         """Have an edited or deleted mention taken out of every brand that its new text does not match."""
         wanted = {"id", "source", "published_at", "updated_at", "deleted", "brands"}
         packed = _as_json(mention.model_copy(update={"brands": brands}), include=wanted)
-        for tag in {keys.shard(name) for name in self._registry.brands}:
+        for tag in self._registry.shards:
             waiting[tag].append((ELSEWHERE, packed))
 
     async def counts(self, items: Iterable[tuple[int, Count]], receipt: Receipt) -> Receipt:
@@ -155,7 +155,7 @@ class Ingest:
 
     def _refused_count(self, item: Count, now: float) -> tuple[str, str] | None:
         if item.brand not in self._registry.brands:
-            return "brand", f"there is no brand {item.brand!r}; PUT /v1/brands/{{name}} makes one"
+            return "brand", _no_brand(item.brand)
         return _refused_span(item.start.timestamp(), item.seconds, now)
 
     def _refusal(self, mention: Mention, now: float) -> tuple[str, str] | None:
@@ -166,7 +166,7 @@ class Ingest:
             return "published_at", f"{mention.published_at.isoformat()} is more than 8 days ago"
         for brand in mention.brands or ():
             if brand not in self._registry.brands:
-                return "brands", f"there is no brand {brand!r}; PUT /v1/brands/{{name}} makes one"
+                return "brands", _no_brand(brand)
         return None
 
     async def _push(self, waiting: dict[str, list[tuple[str, bytes]]]) -> None:
@@ -184,6 +184,10 @@ _pack = msgspec.msgpack.Encoder().encode
 
 def _as_json(mention: Mention, include: set[str] | None = None) -> bytes:
     return mention.__pydantic_serializer__.to_json(mention, include=include, exclude_none=True)
+
+
+def _no_brand(name: str) -> str:
+    return f"there is no brand {name!r}; PUT /v1/brands/{{name}} makes one"
 
 
 def _refused_span(start: float, seconds: int, now: float) -> tuple[str, str] | None:

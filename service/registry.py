@@ -22,6 +22,7 @@ class Registry:
         self._version = -1
         self._texts: dict[bytes, bytes] = {}
         self._brands: dict[str, Brand] = {}
+        self._shards: frozenset[str] = frozenset()
         self._changed: dict[str, Brand | None] = {}
         self._matching = Matching()
         self.webhooks: Mapping[str, Webhook] = {}
@@ -32,8 +33,14 @@ class Registry:
         if self._changed:
             merged = {**self._brands, **self._changed}
             self._brands = {name: brand for name, brand in sorted(merged.items()) if brand is not None}
+            self._shards = frozenset(map(keys.shard, self._brands))
             self._changed = {}
         return self._brands
+
+    @property
+    def shards(self) -> frozenset[str]:
+        """The shards that have a brand."""
+        return self._shards if self.brands else frozenset()
 
     @property
     def matcher(self) -> Matches:

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 from collectors.annotate import Annotation, annotate
 from service import keys
 from service.clock import Clock
-from service.deadletters import CountOne, Entry, bury, deadly, one_by_one, purge, quarantine, refused, tag_of
+from service.deadletters import CountOne, Entry, bury, deadly, decoded, one_by_one, purge, quarantine, refused, tag_of
 from service.row import ELSEWHERE, Row, row
 from service.store import Store, mended
 
@@ -149,7 +149,6 @@ class Worker:
         rows = []
         notes: dict[bytes, Annotation | None] = {}  # one mention may be of several brands
         for brand, packed in waiting:
-            mention: dict[str, Any] = {}
             try:
                 mention = _mention.decode(packed)
                 if packed not in notes:
@@ -158,5 +157,5 @@ class Worker:
                 rows.append(row(brand, mention, notes[packed]))
             except Exception as error:
                 log.exception("a mention of %s could not be annotated", brand)
-                await bury(self._store, brand, mention or {"unreadable": packed.decode(errors="replace")}, str(error))
+                await bury(self._store, brand, decoded(packed), str(error))
         return rows

@@ -3,9 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from ahocorasick_rs import AhoCorasick
+from ahocorasick_rs import AhoCorasick, Implementation
 
 from collectors.query import And, Node, Or, Query, Term, fold, is_whole
+
+DENSE = 500_000
+"""Characters of all terms up to which the automaton is a table: a third quicker, at 48 bytes a character."""
 
 
 class Matcher:
@@ -19,7 +22,9 @@ class Matcher:
         self._queries = dict(queries)
         spread = Counter(term for query in self._queries.values() for term in query.terms)
         self._terms = list(spread)
-        self._automaton = AhoCorasick(self._terms)
+        dense = sum(map(len, self._terms)) <= DENSE
+        automaton = AhoCorasick(self._terms, implementation=Implementation.DFA if dense else None)
+        self._find = automaton.find_matches_as_indexes
         number = {term: n for n, term in enumerate(self._terms)}
         # By term: the brands that it alone decides, and those whose tree must be looked at.
         self._alone: list[list[str]] = [[] for _ in self._terms]
@@ -34,12 +39,18 @@ class Matcher:
     def match(self, text: str) -> list[str]:
         """Names of the brands whose query matches `text`, sorted."""
         folded = fold(text)
-        hits = self._automaton.find_matches_as_indexes(folded, overlapping=True)
+        hits = self._find(folded, overlapping=True)
         if not hits:
             return []
-        found = {term for term, start, end in hits if is_whole(folded, start, end)}
-        brands = {brand for term in found for brand in self._alone[term]}
-        candidates = {brand for term in found for brand in self._anchored[term]} - brands
+        found: set[int] = set()
+        brands: set[str] = set()
+        candidates: set[str] = set()
+        for term, start, end in hits:
+            if term not in found and is_whole(folded, start, end):
+                found.add(term)
+                brands.update(self._alone[term])
+                candidates.update(self._anchored[term])
+        candidates -= brands
         if candidates:
             terms = {self._terms[term] for term in found}
             brands |= {brand for brand in candidates if self._queries[brand].root.holds(terms)}

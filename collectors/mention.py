@@ -1,9 +1,11 @@
 """The two things a collector gives: a mention (one public post) and a count (how many, without the posts)."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, NotRequired, Union, cast, get_args, get_origin
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, with_config
+from typing_extensions import TypedDict
 
 Kind = Literal["post", "comment", "article", "review", "ticket"]
 
@@ -40,7 +42,7 @@ class Mention(_Record):
     id: Identifier
     source: SourceName
     text: str = Field(max_length=MAX_TEXT)
-    published_at: Instant
+    published_at: AwareDatetime
     url: str | None = Field(default=None, max_length=4096)
     author: Author | None = None
     language: str | None = Field(default=None, max_length=35, description="BCP 47 code, where the network says it")
@@ -48,9 +50,31 @@ class Mention(_Record):
     engagement: int | None = Field(default=None, ge=0, le=10**12, description="likes, replies and shares together")
     reply_to: Identifier | None = None
     brands: list[str] | None = Field(default=None, max_length=100, description="where the sender already knows")
-    updated_at: Instant | None = Field(default=None, description="the highest wins")
+    updated_at: AwareDatetime | None = Field(default=None, description="the highest wins")
     deleted: bool = False
     repost_of: Identifier | None = None
+
+
+Fields = dict[str, Any]
+"""A mention's fields by name, each as `Mention` has it; what was not said may be absent."""
+
+
+def fields_of(model: type[BaseModel]) -> Any:
+    """Return a model's fields as a TypedDict that pydantic checks alike, at half of the model's time and memory.
+
+    A field that is another such model (or None) becomes a dict too.
+    """
+    found: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        kind: Any = Annotated[_without_models(field.annotation), *field.metadata, field.description]
+        found[name] = kind if field.is_required() else NotRequired[kind]
+    return with_config(model.model_config)(cast(Any, TypedDict)(model.__name__, found))
+
+
+def _without_models(kind: Any) -> Any:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return fields_of(kind)
+    return Union[tuple(map(_without_models, get_args(kind)))] if get_origin(kind) is UnionType else kind  # noqa: UP007
 
 
 class Count(_Record):

@@ -43,9 +43,11 @@ def parser() -> Parser:
     serve.add_argument(
         "--workers", type=_number, metavar="N", help="processes that count (1); one more judges and tells"
     )
+    serve.add_argument("--apis", type=_number, metavar="N", help="processes that answer REST, on one port (1)")
     serve.add_argument("--replay-clock", metavar="TIME", help="run on the replay's clock, standing at this time")
 
     api = add("api", "service.roles", "REST, board and metrics alone")
+    api.add_argument("--shared-port", action="store_true", default=None, help="listen beside others on the same ports")
     _store(api)
     _accept(api)
     _web(api)
@@ -139,6 +141,7 @@ def _load(to: Parser) -> None:
         "--seconds", type=float, default=10.0, metavar="S", help="how long each of the two loads lasts (10)"
     )
     to.add_argument("--rate", type=float, metavar="R", help="mentions a second of the steady load (half of the most)")
+    to.add_argument("--apis", type=_number, default=2, metavar="N", help="processes of the service that answer (2)")
     to.add_argument("--quiet-brands", type=int, default=20, metavar="N", help="sample of quiet brands to weigh (20)")
 
 

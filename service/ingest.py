@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from collectors.mention import Count, Mention
+from collectors.mention import Count, Fields, Mention
 from service import keys
 from service.clock import Clock
 from service.registry import Registry
@@ -28,6 +28,10 @@ LATE_COUNT = 35 * 86_400.0
 """Seconds a count may come late: as long as five-minute buckets are kept."""
 ENTRY = 200
 """Mentions in one entry of the stream: the store counts an entry at once, so this bounds how long it is busy (ms)."""
+
+
+_Waiting = dict[str, list[tuple[str, bytes]]]
+"""By shard: (brand, mention as JSON)."""
 
 
 class Busy(Exception):
@@ -70,6 +74,10 @@ class Ingest:
         self._room = room
 
     async def mentions(self, items: Iterable[tuple[int, Mention]], receipt: Receipt) -> Receipt:
+        """Do what `fields` does, for mentions as collectors make them."""
+        return await self.fields([(index, item.model_dump(exclude_none=True)) for index, item in items], receipt)
+
+    async def fields(self, items: Iterable[tuple[int, Fields]], receipt: Receipt) -> Receipt:
         """Match each (index, mention) and store what matches; the receipt says what became of every item.
 
         Raises:
@@ -77,20 +85,29 @@ class Ingest:
         """
         await self._open()
         now = await self._clock.now()
-        waiting: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
+        match = self._registry.matcher.match
+        waiting: _Waiting = defaultdict(list)
         seen: set[tuple[object, ...]] = set()
         for index, mention in items:
             refusal = self._refusal(mention, now)
             if refusal:
                 receipt.reject(index, *refusal)
                 continue
-            identity: tuple[object, ...] = (mention.source, mention.id, mention.updated_at, mention.deleted)
+            updated, deleted = mention.get("updated_at"), mention.get("deleted", False)
+            identity = (mention["source"], mention["id"], updated, deleted)
             if identity in seen:
                 receipt.repeated += 1
                 continue
             seen.add(identity)
             receipt.accepted += 1
-            receipt.matched += self._route(mention, now, waiting)
+            brands = mention.get("brands")
+            if brands is None:
+                brands = match(mention["text"])
+                if updated or deleted:
+                    self._route_elsewhere(mention, brands, now, waiting)
+            if brands:
+                receipt.matched += 1
+                self._route(mention, brands, now, waiting)
         await self._push(waiting)
         return receipt
 
@@ -100,28 +117,19 @@ class Ingest:
             raise Busy(reason)
         await self._registry.refresh()
 
-    def _route(self, mention: Mention, now: float, waiting: dict[str, list[tuple[str, bytes]]]) -> bool:
-        """Put a mention where its brands are counted; say whether it is of any."""
-        if mention.deleted and mention.updated_at is None:
-            mention = mention.model_copy(update={"updated_at": datetime.fromtimestamp(now, UTC)})
-        brands = mention.brands
-        if brands is None:
-            brands = self._registry.matcher.match(mention.text)
-            if mention.updated_at is not None and (mention.deleted or mention.updated_at > mention.published_at):
-                self._route_elsewhere(mention, brands, waiting)
-        if not brands:
-            return False
-        packed = _as_json(mention)
+    def _route(self, mention: Fields, brands: list[str], now: float, waiting: _Waiting) -> None:
+        """Put a mention where its brands are counted."""
+        packed = _as_json(_dated(mention, now))
         for brand in brands:
             waiting[keys.shard(brand)].append((brand, packed))
-        return True
 
-    def _route_elsewhere(
-        self, mention: Mention, brands: list[str], waiting: dict[str, list[tuple[str, bytes]]]
-    ) -> None:
+    def _route_elsewhere(self, mention: Fields, brands: list[str], now: float, waiting: _Waiting) -> None:
         """Have an edited or deleted mention taken out of every brand that its new text does not match."""
-        wanted = {"id", "source", "published_at", "updated_at", "deleted", "brands"}
-        packed = _as_json(mention.model_copy(update={"brands": brands}), include=wanted)
+        dated = _dated(mention, now)
+        if not (dated.get("deleted") or dated["updated_at"] > dated["published_at"]):
+            return
+        wanted = ("id", "source", "published_at", "updated_at", "deleted")
+        packed = _as_json({**{name: dated[name] for name in wanted if name in dated}, "brands": brands})
         for tag in self._registry.shards:
             waiting[tag].append((ELSEWHERE, packed))
 
@@ -158,18 +166,19 @@ class Ingest:
             return "brand", _no_brand(item.brand)
         return _refused_span(item.start.timestamp(), item.seconds, now)
 
-    def _refusal(self, mention: Mention, now: float) -> tuple[str, str] | None:
-        at = mention.published_at.timestamp()
+    def _refusal(self, mention: Fields, now: float) -> tuple[str, str] | None:
+        published: datetime = mention["published_at"]
+        at = published.timestamp()
         if at > now + FUTURE:
-            return "published_at", f"{mention.published_at.isoformat()} is more than 10 minutes in the future"
-        if at < now - LATE and not mention.deleted:
-            return "published_at", f"{mention.published_at.isoformat()} is more than 8 days ago"
-        for brand in mention.brands or ():
+            return "published_at", f"{published.isoformat()} is more than 10 minutes in the future"
+        if at < now - LATE and not mention.get("deleted"):
+            return "published_at", f"{published.isoformat()} is more than 8 days ago"
+        for brand in mention.get("brands") or ():
             if brand not in self._registry.brands:
                 return "brands", _no_brand(brand)
         return None
 
-    async def _push(self, waiting: dict[str, list[tuple[str, bytes]]]) -> None:
+    async def _push(self, waiting: _Waiting) -> None:
         await self._store.append(
             [
                 ("XADD", keys.ingest(tag), "*", "m", _pack(rows[i : i + ENTRY]))
@@ -180,10 +189,23 @@ class Ingest:
 
 
 _pack = msgspec.msgpack.Encoder().encode
+_encode = msgspec.json.Encoder().encode
 
 
-def _as_json(mention: Mention, include: set[str] | None = None) -> bytes:
-    return mention.__pydantic_serializer__.to_json(mention, include=include, exclude_none=True)
+def _dated(mention: Fields, now: float) -> Fields:
+    """Return a mention of which it is known when it was deleted: now, where the sender does not say."""
+    if mention.get("deleted") and mention.get("updated_at") is None:
+        return {**mention, "updated_at": datetime.fromtimestamp(now, UTC)}
+    return mention
+
+
+def _as_json(mention: Fields) -> bytes:
+    """Return what is known of a mention as JSON, its times in UTC."""
+    said: Fields = {"kind": "post"}
+    for name, value in mention.items():
+        if value is not None:
+            said[name] = value.astimezone(UTC) if isinstance(value, datetime) else value
+    return _encode(said)
 
 
 def _no_brand(name: str) -> str:

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 
+from service.api.listening import listening
 from service.brandfile import BrandFile, BrandFileError, load
 from service.clock import posix, start_replay_clock
 from service.embedded import EmbeddedStore, EmbeddedStoreError
@@ -30,18 +31,30 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     embedded = None
     try:
+        if settings.apis > 1:
+            _ports_free(settings)
         embedded = _embedded(settings)
         if embedded:
             embedded.start()
         url = embedded.url if embedded else str(settings.redis_url)
         asyncio.run(_prepare(url, settings, file, start))
         return run_tree(roles(settings, url), store=embedded)
-    except (EmbeddedStoreError, StoreError) as error:
+    except (EmbeddedStoreError, StoreError, OSError) as error:
         print(f"foreshock serve: {error}", file=sys.stderr)
         return 2
     finally:
         if embedded:
             embedded.stop()
+
+
+def _ports_free(settings: Settings) -> None:
+    """See that nobody listens where several processes of ours are to: the system would let them share with anybody.
+
+    Raises:
+        OSError: somebody does.
+    """
+    for host, port in ((settings.host, settings.port), (settings.metrics_host, settings.metrics_port)):
+        listening(host, port).close()
 
 
 def _embedded(settings: Settings) -> EmbeddedStore | None:
@@ -72,10 +85,14 @@ def roles(settings: Settings, url: str) -> list[Role]:
     web += ["--metrics-host", settings.metrics_host, "--metrics-port", str(settings.metrics_port)]
     python, mine = [sys.executable, "-m", "service"], f"{socket.gethostname()}-{settings.port}"
     count, judge = ([*python, "worker", "--only", work] for work in ("count", "judge,tell"))
-    names = ["worker", *(f"worker-{n}" for n in range(2, settings.workers + 1))]
+    web += ["--shared-port"] if settings.apis > 1 else []
     return [
-        *(Role(name, [*count, "--name", f"{mine}-{name}"], env) for name in names),
+        *(Role(name, [*count, "--name", f"{mine}-{name}"], env) for name in _numbered("worker", settings.workers)),
         Role("judge", [*judge, "--name", f"{mine}-judge"], env),
-        Role("api", [*python, "api", *web], env),
+        *(Role(name, [*python, "api", *web], env) for name in _numbered("api", settings.apis)),
         Role("collect", [*python, "collect", "--name", f"{mine}-collect"], env),
     ]
+
+
+def _numbered(name: str, number: int) -> list[str]:
+    return [name, *(f"{name}-{n}" for n in range(2, number + 1))]

@@ -37,6 +37,8 @@ class Settings:
     name: str = ""
     only: frozenset[str] = frozenset(WORK)
     workers: int = 1
+    apis: int = 1
+    shared_port: bool = False
     admin_key: str | None = field(default=None, repr=False)
     x_bearer_token: str | None = field(default=None, repr=False)
     x_base_url: str | None = None

@@ -6,34 +6,44 @@ read again by itself or by another, and counts once.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
 from redis.exceptions import RedisError, ResponseError
 
-from collectors.annotate import Annotation, annotate
+from collectors.annotate import Annotation, annotate, annotate_all
 from service import keys
 from service.clock import Clock
 from service.deadletters import CountOne, Entry, bury, deadly, decoded, one_by_one, purge, quarantine, refused, tag_of
-from service.row import ELSEWHERE, Row, row
+from service.row import Row, row
 from service.store import Store, mended
 
 GROUP = keys.COUNTERS
 READ = 2
 """Entries taken of each shard at a time."""
-TOGETHER = 16
+TOGETHER = 128
 """Entries counted in one round trip: what was read first is counted before the rest is annotated."""
+ROWS = 400
+"""Mentions counted in one round trip, but for what the last entry has more: the store is busy for some 15 ms."""
 CLAIM_IDLE_MS = 15_000
 """An entry that a worker has held this long is taken over; counting one takes milliseconds."""
 FORGET_IDLE_MS = 3_600_000
 """A consumer that holds nothing and has not been heard of for this long is forgotten: each start makes a new name."""
 BLOCK_MS = 500
+TURNS = 2
+"""Reads under way at a time: while the store counts what one gave, that of the other is annotated."""
 
 log = logging.getLogger("foreshock.worker")
 
 Waiting = list[tuple[str, bytes]]
 """What an entry holds: brand, and the mention as JSON."""
+Waited = tuple[Any, Any, Waiting]
+"""An entry: its stream, its identity, what it holds."""
+Rows = tuple[Any, Any, list[Row]]
+"""An entry: its stream, its identity, what the store needs of it."""
+Noted = tuple[dict[str, Any], Annotation | None]
+"""A mention, and what its text says; None where that is never looked at."""
 _waiting = msgspec.msgpack.Decoder(Waiting)
 _mention = msgspec.json.Decoder(dict[str, Any])
 _rows = msgspec.msgpack.Encoder()
@@ -54,10 +64,19 @@ class Worker:
         await self._again(self._take_up_own)
         claimed = 0.0
         loop = asyncio.get_running_loop()
+        others = [asyncio.create_task(self._keep_taking()) for _ in range(TURNS - 1)]
+        try:
+            while True:
+                if loop.time() - claimed > CLAIM_IDLE_MS / 1000:
+                    await self._again(self._take_over)
+                    claimed = loop.time()
+                await self._again(self._take_new)
+        finally:
+            for other in others:
+                other.cancel()
+
+    async def _keep_taking(self) -> None:
         while True:
-            if loop.time() - claimed > CLAIM_IDLE_MS / 1000:
-                await self._again(self._take_over)
-                claimed = loop.time()
             await self._again(self._take_new)
 
     async def _again(self, step: Callable[[], Awaitable[None]]) -> None:
@@ -100,29 +119,35 @@ class Worker:
     async def _take(self, entries: list[Entry], again: bool) -> None:
         """Count entries; those that were delivered before (`again`) may be what somebody died of."""
         doomed = await deadly(self._store, entries) if again else set()
-        for i in range(0, len(entries), TOGETHER):
-            await self._count(entries[i : i + TOGETHER], doomed)
-
-    async def _count(self, entries: list[Entry], doomed: set[Any]) -> None:
-        together: list[tuple[Any, Any, Waiting]] = []
-        apart: list[tuple[Any, Any, Waiting]] = []
+        together: list[Waited] = []
         for stream, identity, fields in entries:
             try:
                 waiting = _waiting.decode(fields[b"m"])
             except (KeyError, msgspec.DecodeError) as error:
                 await quarantine(self._store, stream, identity, fields, str(error))
                 continue
-            (apart if identity in doomed else together).append((stream, identity, waiting))
+            if identity in doomed:
+                await one_by_one(self._store, stream, identity, waiting, self._counter(stream))
+                continue
+            together.append((stream, identity, waiting))
+            if len(together) == TOGETHER or sum(len(waiting) for _, _, waiting in together) >= ROWS:
+                await self._count(together)
+                together = []
+        if together:
+            await self._count(together)
+
+    async def _count(self, together: list[Waited]) -> None:
+        apart: list[Waited] = []
         try:
-            await self._send([(stream, identity, await self._rows(waiting)) for stream, identity, waiting in together])
+            await self._send(await self._rows(together))
         except ResponseError as error:
             if not refused(error):
                 raise
-            apart += [entry for entry in together if not await self._counted(*entry)]
+            apart = [entry for entry in together if not await self._counted(*entry)]
         for stream, identity, waiting in apart:
             await one_by_one(self._store, stream, identity, waiting, self._counter(stream))
 
-    async def _send(self, entries: list[tuple[Any, Any, list[Row]]]) -> None:
+    async def _send(self, entries: list[Rows]) -> None:
         """Count entries in one round trip."""
         now = int(await self._clock.now())
         await purge(self._store, [(tag_of(s), row.key) for s, _, rows in entries for row in rows if row.deleted])
@@ -132,7 +157,7 @@ class Worker:
     async def _counted(self, stream: Any, identity: Any, waiting: Waiting) -> bool:
         """Count one entry; say whether the store's function took it."""
         try:
-            await self._send([(stream, identity, await self._rows(waiting))])
+            await self._send(await self._rows([(stream, identity, waiting)]))
         except ResponseError as error:
             if not refused(error):
                 raise
@@ -141,21 +166,37 @@ class Worker:
 
     def _counter(self, stream: Any) -> CountOne:
         async def count(brand: str, packed: bytes) -> None:
-            await self._send([(stream, "", await self._rows([(brand, packed)]))])
+            await self._send(await self._rows([(stream, "", [(brand, packed)])]))
 
         return count
 
-    async def _rows(self, waiting: Waiting) -> list[Row]:
-        rows = []
-        notes: dict[bytes, Annotation | None] = {}  # one mention may be of several brands
-        for brand, packed in waiting:
-            try:
-                mention = _mention.decode(packed)
-                if packed not in notes:
-                    unread = brand == ELSEWHERE or mention.get("deleted")
-                    notes[packed] = None if unread else annotate(mention["text"], mention.get("language"))
-                rows.append(row(brand, mention, notes[packed]))
-            except Exception as error:
-                log.exception("a mention of %s could not be annotated", brand)
-                await bury(self._store, brand, decoded(packed), str(error))
-        return rows
+    async def _rows(self, together: list[Waited]) -> list[Rows]:
+        """Return the entries with what the store needs; what can't be annotated is buried."""
+        noted = _noted_together([packed for _, _, waiting in together for _, packed in waiting])
+        found = []
+        for stream, identity, waiting in together:
+            rows = []
+            for brand, packed in waiting:
+                try:
+                    mention, note = (noted or _noted([packed]))[packed]
+                    rows.append(row(brand, mention, note))
+                except Exception as error:
+                    log.exception("a mention of %s could not be annotated", brand)
+                    await bury(self._store, brand, decoded(packed), str(error))
+            found.append((stream, identity, rows))
+        return found
+
+
+def _noted_together(some: Iterable[bytes]) -> dict[bytes, Noted]:
+    try:
+        return _noted(some)
+    except Exception:  # noqa: BLE001 - whatever it is
+        return {}  # one of them is at fault: each is looked at for itself
+
+
+def _noted(some: Iterable[bytes]) -> dict[bytes, Noted]:
+    """Return mentions with what their texts say: nothing, of one that is deleted or says no more what it said."""
+    mentions = {packed: _mention.decode(packed) for packed in some}  # one mention may be of several brands
+    texts = {p: (m["text"], m.get("language")) for p, m in mentions.items() if "text" in m and not m.get("deleted")}
+    notes = dict(zip(texts, annotate_all(list(texts.values())), strict=True))
+    return {packed: (mention, notes.get(packed)) for packed, mention in mentions.items()}

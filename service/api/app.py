@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from service import metrics
 from service.api import board, brands, dead, episodes, mentions, problems, stream
 from service.api.context import Caller, Context
 from service.api.limit import LimitBody
+from service.api.listening import listening
 from service.clock import open_clock
 from service.events import Events
 from service.ingest import Ingest
@@ -76,8 +76,8 @@ async def serve(settings: Settings) -> None:
     """
     assert settings.redis_url is not None
     with (
-        listening(settings.host, settings.port) as front,
-        listening(settings.metrics_host, settings.metrics_port) as side,
+        listening(settings.host, settings.port, shared=settings.shared_port) as front,
+        listening(settings.metrics_host, settings.metrics_port, shared=settings.shared_port) as side,
     ):
         async with Store(settings.redis_url, settings.accept) as store:
             await store.prepare()
@@ -98,23 +98,6 @@ def _schema(app: FastAPI) -> dict[str, Any]:
         found = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schema["components"]["schemas"] |= found.pop("$defs", {}) | {model.__name__: found}
     return schema
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on host and port.
-
-    Raises:
-        OSError: the port is in use, or the host is not ours; the message says which.
-    """
-    try:
-        found = socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512
-        )
-        # asyncio sets it only on sockets that name their protocol; without it every answer waits 40 ms for an ACK.
-        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return found
-    except OSError as error:
-        raise OSError(f"{host}:{port} can't be listened on ({error.strerror}); choose another port") from None
 
 
 def _server(app: object) -> uvicorn.Server:

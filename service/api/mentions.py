@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from collectors.mention import Count, Instant, Mention, SourceName
+from collectors.mention import Count, Fields, Instant, Mention, SourceName, fields_of
 from service.access import ApiKey
 from service.api.context import Admin, Caller, Ctx
 from service.api.problems import Problem, places
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1", tags=["way in"])
 MAX_ITEMS = 50_000
 """Items of a request: what a body of short mentions can hold."""
 
-Item = TypeVar("Item", Mention, Count)
+Item = TypeVar("Item", Fields, Count)
 
 
 class Heartbeat(BaseModel):
@@ -39,8 +39,10 @@ class Heartbeat(BaseModel):
 async def post_mentions(request: Request, ctx: Ctx, key: Caller) -> Any:
     """Take one mention, an array, or one a line (NDJSON); the answer says what became of each."""
     receipt = Receipt()
-    items = _allowed(_read(await _body(request), _MENTIONS, receipt), key, receipt)
-    return _answer(await ctx.ingest.mentions(items, receipt))
+    items = _read(await _body(request), _MENTIONS, receipt)
+    if key.scope != "admin":
+        items = [(i, item) for i, item in items if _allowed(i, item["source"], key, receipt)]
+    return _answer(await ctx.ingest.fields(items, receipt))
 
 
 @router.post("/counts", status_code=202, response_model=Receipt, openapi_extra={
@@ -51,7 +53,9 @@ async def post_mentions(request: Request, ctx: Ctx, key: Caller) -> Any:
 async def post_counts(request: Request, ctx: Ctx, key: Caller) -> Any:
     """Take counts of any source; a later one for the same bucket replaces, never adds."""
     receipt = Receipt()
-    items = _allowed(_read(await _body(request), _COUNTS, receipt), key, receipt)
+    items = [
+        (i, item) for i, item in _read(await _body(request), _COUNTS, receipt) if _allowed(i, item.source, key, receipt)
+    ]
     return _answer(await ctx.ingest.counts(items, receipt))
 
 
@@ -91,7 +95,8 @@ class _Shape(Generic[Item]):
     many: TypeAdapter[list[Item]]
 
 
-_MENTIONS = _Shape(TypeAdapter(Mention), TypeAdapter(list[Mention]))
+_FIELDS: Any = fields_of(Mention)
+_MENTIONS: _Shape[Fields] = _Shape(TypeAdapter(_FIELDS), TypeAdapter(list[_FIELDS]))
 _COUNTS = _Shape(TypeAdapter(Count), TypeAdapter(list[Count]))
 
 Body = tuple[bytes, bool]
@@ -159,16 +164,12 @@ def _reject(index: int, error: ValidationError, receipt: Receipt, place: str) ->
     receipt.reject(index, first["where"] or place, first["what"])
 
 
-def _allowed(items: list[tuple[int, Item]], key: ApiKey, receipt: Receipt) -> list[tuple[int, Item]]:
-    if key.scope == "admin":
-        return items
-    found = []
-    for index, item in items:
-        if key.may_write(item.source):
-            found.append((index, item))
-        else:
-            receipt.reject(index, "source", f"the key {key.name!r} may not write source {item.source!r}")
-    return found
+def _allowed(index: int, source: str, key: ApiKey, receipt: Receipt) -> bool:
+    """Say whether the key may write an item; the receipt takes those that it may not."""
+    if key.may_write(source):
+        return True
+    receipt.reject(index, "source", f"the key {key.name!r} may not write source {source!r}")
+    return False
 
 
 def _answer(receipt: Receipt) -> JSONResponse:

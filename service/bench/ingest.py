@@ -27,7 +27,7 @@ from service.counts import unpack
 from service.registry import Registry
 from service.store import Store
 
-CONNECTIONS = 4
+CONNECTIONS = 16
 """Requests under way at a time, at full load."""
 MORE_CONNECTIONS = 16
 """At a constant rate a request must not wait for the answer of another."""
@@ -96,7 +96,7 @@ def measure(arguments: argparse.Namespace) -> Figures:
     except ValueError as error:
         raise BenchError(str(error)) from None
     load = Load(names, arguments.match, time.time())
-    with running(arguments.mode) as service:
+    with running(arguments.mode, arguments.apis) as service:
         found = asyncio.run(_loaded(service, load, names, arguments))
     found |= asyncio.run(mention_bytes())
     found["hours_of_this_rate_in_16_gib"] = hours_in_memory(found, arguments.brands)
@@ -121,6 +121,7 @@ async def _loaded(service: Running, load: Load, names: list[str], arguments: arg
             "brands": len(names),
             "match": arguments.match,
             "workers": sum(role == "worker" for role in service.roles().values()),
+            "apis": sum(role == "api" for role in service.roles().values()),
             "posted": posted,
             "seconds": seconds,
             "mentions_per_second": posted / seconds,

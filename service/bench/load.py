@@ -20,7 +20,7 @@ from service.bench.texts import forms, frames, near_miss
 
 SOURCES = ("x", "reddit", "review")
 KINDS = {"x": "post", "reddit": "comment", "review": "review"}
-MENTIONS = 500
+MENTIONS = 1000
 """Mentions of one request."""
 TARGETED = 400
 """Brands that have a request of their own, at the most."""

@@ -64,8 +64,8 @@ class Running:
 
 
 @contextmanager
-def running(mode: str) -> Iterator[Running]:
-    """Run a service for the body, with an empty store that writes to disk as `mode` says.
+def running(mode: str, apis: int = 1) -> Iterator[Running]:
+    """Run a service for the body, with an empty store that writes to disk as `mode` says; `apis` processes answer.
 
     Raises:
         BenchError: it did not come up.
@@ -75,7 +75,7 @@ def running(mode: str) -> Iterator[Running]:
         port, metrics_port = _free_ports()
         command = [
             sys.executable, "-m", "service", "serve", "--data-dir", str(folder / "data"), "--fsync", mode,
-            "--port", str(port), "--metrics-port", str(metrics_port),
+            "--port", str(port), "--metrics-port", str(metrics_port), "--apis", str(apis),
         ]  # fmt: skip
         env = {name: value for name, value in os.environ.items() if not name.startswith("FORESHOCK_")}
         said = folder / "service.log"

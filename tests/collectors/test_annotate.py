@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.annotate import Annotation, annotate
+from collectors.annotate import Annotation, annotate, annotate_all
 from collectors.sentiment import Sentiment
 
 
@@ -150,3 +150,14 @@ def test_the_command_ends_quietly_when_nobody_reads_on() -> None:
         process.stdin.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=60) == 141
+
+
+def test_texts_annotated_together_come_out_as_each_alone() -> None:
+    some = [
+        ("so bad, never again", None),
+        ("", "en"),
+        ("diese Fluglinie ist furchtbar", "de-AT"),
+        ("hello #f4f", "qme"),
+    ]
+    assert annotate_all(some) == [annotate(text, hint) for text, hint in some]
+    assert annotate_all([]) == []

@@ -8,8 +8,9 @@ import httpx
 import uvicorn
 
 from service.access import ensure_admin
-from service.api.app import listening, make_app
+from service.api.app import make_app
 from service.api.context import Context
+from service.api.listening import listening
 from service.clock import Clock, SystemClock
 from service.events import Events
 from service.ingest import Ingest, Room

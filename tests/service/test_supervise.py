@@ -184,3 +184,10 @@ def test_counting_and_judging_have_processes_of_their_own_and_counting_as_many_a
     assert [argv[0] for _, argv in found] == ["worker", "worker", "worker", "api", "collect"]
     names = [argv[argv.index("--name") + 1] for _, argv in found if "--name" in argv]
     assert len(set(names)) == len(names) == 4
+
+
+def test_several_processes_answer_on_ports_that_they_share(tmp_path: Path) -> None:
+    found = roles(Settings(data_dir=tmp_path, apis=2), "unix:///store.sock")
+    assert [role.name for role in found] == ["worker", "judge", "api", "api-2", "collect"]
+    assert [role.name for role in found if "--shared-port" in role.argv] == ["api", "api-2"]
+    assert not any("--shared-port" in role.argv for role in roles(Settings(data_dir=tmp_path), "unix:///store.sock"))

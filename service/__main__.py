@@ -103,7 +103,7 @@ def parser() -> Parser:
 
     add("annotate", "service.annotate", "one text a line in, one JSON object a line out")
     bench = add("bench", "service.bench", "measures a part of the service")
-    bench.add_argument("name", metavar="NAME", help="ingest, count or annotate")
+    bench.add_argument("name", metavar="NAME", help="ingest, count, annotate, tweets, replays, ...")
     bench.add_argument("--format", choices=["json", "table"], default="table")
     _load(bench)
     sources = add("sources", "service.sources", "what can be listened to, what it needs and costs")
@@ -141,6 +141,9 @@ def _load(to: Parser) -> None:
         "--seconds", type=float, default=10.0, metavar="S", help="how long each of the two loads lasts (10)"
     )
     to.add_argument("--rate", type=float, metavar="R", help="mentions a second of the steady load (half of the most)")
+    to.add_argument("--data", type=Path, metavar="DIR", help="folder of series whose truth is known (tweets, replays)")
+    to.add_argument("--short", action="store_true", help="a sample, in seconds instead of minutes (of detection)")
+    to.add_argument("--seed", type=int, default=1, help="another seed, other simulated series")
     to.add_argument("--apis", type=_number, default=2, metavar="N", help="processes of the service that answer (2)")
     to.add_argument("--quiet-brands", type=int, default=20, metavar="N", help="sample of quiet brands to weigh (20)")
 

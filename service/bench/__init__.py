@@ -5,7 +5,8 @@ import importlib
 import json
 import sys
 
-BENCHES = {"ingest": "service.bench.ingest", "count": "service.bench.count", "annotate": "service.bench.annotate"}
+NAMES = ("ingest", "count", "annotate", "tweets", "replays", "outbreaks", "calibration", "injected", "scoring")
+BENCHES = {name: f"service.bench.{name}" for name in NAMES}
 """Name -> the module whose `measure` gives its figures."""
 
 Figures = dict[str, float]

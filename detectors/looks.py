@@ -15,12 +15,16 @@ WORDS = {"volume": "mentions", "revolt": "negative mentions"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One detector at many rows: `flash` and `slow` scores (rows,), NaN where unknown, and the windows behind them."""
+    """One detector at many rows: `flash` and `slow` scores (rows,), NaN where unknown, and the windows behind them.
+
+    `height` (windows, rows) says how far above its usual each window stands, in its own spread.
+    """
 
     detector: str
     lengths: tuple[float, ...]
     flashes: int
     seen: Statistic
+    height: Floats
     flash: Floats
     slow: Floats
 
@@ -31,11 +35,7 @@ class Finding:
 
     def verdict(self, row: int) -> Verdict:
         """All that is to be said of one row; observed and expected are the leading window's."""
-        strange = self.seen.strange(floored=True)[:, row]
-        if self.flash[row] >= self.slow[row]:
-            lead = int(np.argmax(strange[: self.flashes]))
-        else:
-            lead = self.flashes + int(np.argmax(strange[self.flashes :]))
+        lead = int(np.argmax(self.height[:, row]))
         observed, expected = float(self.seen.observed[lead, row]), float(self.seen.expected[lead, row])
         size, window = float(self.seen.size[lead, row]), self.lengths[lead]
         low, high = negbin.interval(expected, size)

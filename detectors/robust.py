@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.calendar_days import Whole, as_weekdays
 from detectors.series import Floats
-
-Whole = NDArray[np.int64]
 
 FINE, HOUR, DAY = 300.0, 3600.0, 86400.0
 WEEK_MIDDLES = FINE * (np.arange(2016) + 0.5)
@@ -49,10 +47,14 @@ WEEKLY_DAYS = 13.5
 
 @dataclass(frozen=True)
 class Baseline:
-    """What is normal: `rate` in counts a second, and `week` (2016,), the factor of each five minutes from Monday on."""
+    """What is normal: `rate` in counts a second, and `week` (2016,), the factor of each five minutes from Monday on.
+
+    `holidays`, local days since 1 January 1970, are as Sundays.
+    """
 
     rate: float
     week: Floats
+    holidays: frozenset[int] = frozenset()
 
     def mean(self, start: float, step: float, n: int, utc_offset: float = 0.0) -> Floats:
         """Expected count of `n` buckets of `step` seconds from POSIX `start`, shape (n,), at any step.
@@ -64,12 +66,16 @@ class Baseline:
         [30.0, 30.0, 30.0]
         """
         parts = max(1, round(step / FINE))
-        factor = self.week[_fine_of(start + utc_offset, step / parts, n * parts)]
+        factor = self.week[_fine_of(start + utc_offset, step / parts, n * parts, self.holidays)]
         return np.asarray(self.rate * step * (factor if parts == 1 else factor.reshape(n, parts).mean(axis=1)))
 
 
-def fit(start: float, step: float, counts: Floats, utc_offset: float = 0.0) -> tuple[Baseline, Floats] | None:
+def fit(
+    start: float, step: float, counts: Floats, utc_offset: float = 0.0, *, holidays: frozenset[int] = frozenset()
+) -> tuple[Baseline, Floats] | None:
     """Fit to `counts` (n,) of `step` seconds from POSIX `start`; NaN is unknown (gaps, strange buckets, campaigns).
+
+    `holidays` are local days since 1 January 1970 that are taken to be like Sundays.
 
     Returns the baseline as of the end, and what it would have expected of each bucket with the level as of the hour
     before, shape (n,): the honest residuals. None where fewer than HOURS_NEEDED hours are known.
@@ -90,7 +96,7 @@ def fit(start: float, step: float, counts: Floats, utc_offset: float = 0.0) -> t
     middle = _middles(first * width, width, len(total))
     age = (middle[-1] - middle) / DAY
     memory = 0.5 ** (age / MEMORY_DAYS)
-    hour, weekday = (middle // HOUR).astype(np.int64) % 24, _weekday(middle)
+    hour, weekday = (middle // HOUR).astype(np.int64) % 24, as_weekdays(_day(middle), holidays)
     day, week, elapsed = np.ones(24), np.ones(7), middle - middle[0]
     half_life = max(LEVEL_HOURS * HOUR, LEVEL_BINS * width)
     clipped = _first_clip(total, seconds)
@@ -106,17 +112,23 @@ def fit(start: float, step: float, counts: Floats, utc_offset: float = 0.0) -> t
         clipped = _clip(total, seconds * effect * _level(clipped, seconds * effect, elapsed, half_life))
     level = _level(clipped, seconds * effect, elapsed, half_life)
     before = np.concatenate((level[:1], level[:-1]))
-    factor = Baseline(1.0, _table(day, week)).mean(start, step, len(counts), utc_offset)
-    return Baseline(float(level[-1]), _table(day, week)), np.asarray(before[slot] * factor)
+    table = _table(day, week)
+    factor = Baseline(1.0, table, holidays).mean(start, step, len(counts), utc_offset)
+    return Baseline(float(level[-1]), table, holidays), np.asarray(before[slot] * factor)
 
 
 def _middles(start: float, step: float, n: int) -> Floats:
     return np.asarray(start + step * (np.arange(n) + 0.5), dtype=np.float64)
 
 
-def _fine(local: Floats) -> Whole:
-    """Number of the five minutes in the local week; 1 January 1970 was a Thursday."""
-    return np.asarray((local / FINE + 3 * DAY / FINE).astype(np.int64) % len(WEEK_MIDDLES))
+def _day(local: Floats) -> Whole:
+    return np.asarray(np.floor(local / DAY).astype(np.int64))
+
+
+def _fine(local: Floats, holidays: frozenset[int]) -> Whole:
+    """Number of the five minutes in the local week."""
+    within = np.asarray((local % DAY / FINE).astype(np.int64))
+    return np.asarray(as_weekdays(_day(local), holidays) * round(DAY / FINE) + within)
 
 
 def _table(day: Floats, week: Floats) -> Floats:
@@ -130,16 +142,11 @@ def _table(day: Floats, week: Floats) -> Floats:
 
 
 @lru_cache(maxsize=32)
-def _fine_of(start: float, step: float, n: int) -> Whole:
+def _fine_of(start: float, step: float, n: int, holidays: frozenset[int]) -> Whole:
     """The same of all buckets from `start` on; many brands are looked at in the same minute."""
-    found = _fine(_middles(start, step, n))
+    found = _fine(_middles(start, step, n), holidays)
     found.flags.writeable = False
     return found
-
-
-def _weekday(local: Floats) -> Whole:
-    """0 is Monday; 1 January 1970 was a Thursday."""
-    return np.asarray((np.floor(local / DAY).astype(np.int64) + 3) % 7)
 
 
 def _first_clip(total: Floats, seconds: Floats) -> Floats:

@@ -10,10 +10,10 @@ from detectors.series import Floats
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
-FLASH = (5 * MINUTE, 15 * MINUTE)
+FLASH = (5 * MINUTE, 15 * MINUTE, 30 * MINUTE)
 """Window lengths in seconds that see what is happening now."""
 
-SLOW = (HOUR, 6 * HOUR, DAY)
+SLOW = (HOUR, 3 * HOUR, 6 * HOUR, DAY)
 """Window lengths in seconds in which what grows slowly adds up, to the slow burn of a day."""
 
 PRIOR_SPREAD, PRIOR_WINDOWS = 0.1, 8.0
@@ -33,7 +33,7 @@ def windows(step: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Flash and slow window lengths in seconds for buckets of `step` seconds.
 
     >>> windows(300.0)
-    ((300.0, 900.0), (3600.0, 21600.0, 86400.0))
+    ((300.0, 900.0, 1800.0), (3600.0, 10800.0, 21600.0, 86400.0))
     >>> windows(86400.0)
     ((86400.0,), (604800.0,))
     """

@@ -19,9 +19,9 @@ LEAST_MENTIONS, LEAST_NEGATIVE = 5.0, 3.0
 LEAST_EFFECT = 1.5
 """Times the expected count below which nothing pages, however certain."""
 
-SHARE_WEIGHT = 2.0
-"""Weight of the share's surprise against that of the negative count's (Stouffer 1949): the count also rises with plain
-volume, the share does not."""
+FAINTER = 0.8
+"""Weight of the fainter of a revolt's two signs, negative count and negative share; the louder one has the rest.
+A busy hour raises the count alone and a handful of posts the share alone; a revolt raises both."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def measure(sums: Sums, spreads: Spreads, rows: Rows, campaign: Bools) -> dict[s
         strange = spreads.negative.surprise(angry * crowd, rarely)
         if spreads.share is not None:
             among = spreads.share.surprise(angry * crowd, scored * crowd)
-            strange = (strange + SHARE_WEIGHT * among) / np.hypot(1.0, SHARE_WEIGHT)
+            strange = FAINTER * np.minimum(strange, among) + (1.0 - FAINTER) * np.maximum(strange, among)
         found["revolt"] = _judged(angry * crowd, rarely, spreads.negative, strange, LEAST_NEGATIVE, known)
     return found
 

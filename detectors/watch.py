@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors import sources, statistic
-from detectors.calibrate import Calibration
+from detectors.calibrate import Calibration, Channel
 from detectors.forecaster import FORECASTERS, Forecaster
 from detectors.looks import Finding, Looks
 from detectors.scan import DAY, HOUR, windows
@@ -16,6 +16,10 @@ from detectors.statistic import Rows, Spreads, Statistic
 
 REFIT_SECONDS = 6 * HOUR
 """How often a watch is fitted anew; its calibration promises what it does at this pace."""
+
+FINER = 1.0
+"""Times as many pages come where the windows are looked at more often than the tails learned from: each minute, and the
+running one, instead of every five."""
 
 HISTORY_SECONDS, HISTORY_STEPS = 35 * DAY, 120
 """What a fit looks back at: five weeks, or 120 buckets where they are longer than some hours."""
@@ -64,16 +68,20 @@ class Watch:
         if exposure < 1.0:
             sums.expected[-1] *= exposure
             sums.expected_negative[-1] *= exposure
-        return Looks(end, self._findings(sums, rows, campaign, self.spreads))
+        budget = self.budget / FINER if first.step < self.step else self.budget
+        return Looks(end, self._findings(sums, rows, campaign, self.spreads, budget))
 
-    def _findings(self, sums: Sums, rows: Rows, campaign: Bools, spreads: Spreads) -> dict[str, Finding]:
+    def _findings(self, sums: Sums, rows: Rows, campaign: Bools, spreads: Spreads, budget: float) -> dict[str, Finding]:
         found = statistic.measure(sums, spreads, rows, campaign)
-        flashes = len(windows(self.step)[0])
-        scores = self.calibration.score(_speeds(found, flashes, floored=True), self.budget)
-        return {
-            name: Finding(name, spreads.lengths, flashes, seen, scores[name, False], scores[name, True])
-            for name, seen in found.items()
-        }
+        flashes, every = len(windows(self.step)[0]), len(spreads.lengths)
+        heights = self.calibration.height(_channels(found, spreads.lengths, floored=True))
+        findings = {}
+        for n, (name, seen) in enumerate(found.items()):
+            height = heights[n * every : (n + 1) * every]
+            highest = np.array((height[:flashes].max(axis=0), height[flashes:].max(axis=0)))
+            flash, slow = self.calibration.score(highest, budget)
+            findings[name] = Finding(name, spreads.lengths, flashes, seen, height, flash, slow)
+        return findings
 
 
 def lookback(step: float) -> float:
@@ -139,6 +147,7 @@ def rehearse(
     mask: Bools | None = None,
     campaign: Bools | None = None,
     utc_offset: float = 0.0,
+    forecaster: Forecaster = FORECASTERS["robust"],
 ) -> Watch:
     """The watch that a brand would have now had it been watched since `history` began: fitted `every` seconds.
 
@@ -157,6 +166,7 @@ def rehearse(
             mask=None if mask is None else mask[:last],
             campaign=None if campaign is None else campaign[:last],
             utc_offset=utc_offset,
+            forecaster=forecaster,
         )
     assert watch is not None
     return watch
@@ -178,12 +188,12 @@ def _taught(
     context = max(0, new - round(lookback(step) / step))
     recent = {name: series.rows(context, n) for name, series in by_source.items()}
     mask, campaign = mask[context:], campaign[context:]
-    rows, flashes = np.arange(new - context, n - context), len(windows(step)[0])
+    rows, lengths = np.arange(new - context, n - context), watch.spreads.lengths
     calm = sources.expect(recent, watch.normals, mask, utc_offset)
-    seen = _speeds(statistic.measure(calm, watch.spreads, rows, campaign), flashes, floored=False)
+    seen = _channels(statistic.measure(calm, watch.spreads, rows, campaign), lengths, floored=False)
     if mask[rows].any():
         whole = sources.expect(recent, watch.normals, np.zeros_like(mask), utc_offset)
-        storm = _speeds(statistic.measure(whole, watch.spreads, rows, campaign), flashes, floored=False)
+        storm = _channels(statistic.measure(whole, watch.spreads, rows, campaign), lengths, floored=False)
         seen = {key: _one_peak(strange, storm[key], mask, rows) for key, strange in seen.items()}
     return watch.calibration.learn(seen, first.times()[new:])
 
@@ -201,9 +211,10 @@ def _one_peak(calm: Floats, storm: Floats, mask: Bools, rows: Rows) -> Floats:
     return out
 
 
-def _speeds(found: Mapping[str, Statistic], flashes: int, *, floored: bool) -> dict[tuple[str, bool], Floats]:
-    """Highest surprise of the flash and of the slow windows, by detector and whether slow, shape (rows,)."""
-    strange = {name: seen.strange(floored=floored) for name, seen in found.items()}
-    fast = {(name, False): each[:flashes].max(axis=0) for name, each in strange.items()}
-    slow = {(name, True): each[flashes:].max(axis=0) for name, each in strange.items()}
-    return fast | slow
+def _channels(found: Mapping[str, Statistic], lengths: tuple[float, ...], *, floored: bool) -> dict[Channel, Floats]:
+    """The surprise of every window of every detector, shape (rows,)."""
+    return {
+        (name, length): strange
+        for name, seen in found.items()
+        for length, strange in zip(lengths, seen.strange(floored=floored), strict=True)
+    }

@@ -19,6 +19,9 @@ CLOSES = 45.0
 CALM_SECONDS, CALM_LOOKS = 3600.0, 2
 """An hour of calm, and at least two looks, end an episode."""
 
+AFTER_SECONDS = 6 * 3600.0
+"""After an episode only the windows of minutes open another: the slow ones still hold what is left of the last."""
+
 ACCEPT_SECONDS, ACCEPT_LOOKS = 2 * 86400.0, 7
 """After two days (and at least seven buckets) what is still high is the new level, and the baseline may learn it."""
 
@@ -31,7 +34,7 @@ class Standing:
 
     `opened_at` is the POSIX time of the episode that is open, None where none is; `severity` the worst so far, `calm`
     the known seconds and `looks` the known looks since it was last strange, `slow` whether it shows in the slow windows
-    only.
+    only. `closed_at` is when the last one closed.
     """
 
     opened_at: float | None = None
@@ -39,6 +42,7 @@ class Standing:
     calm: float = 0.0
     looks: int = 0
     slow: bool = False
+    closed_at: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `Standing(**values)` is the way back."""
@@ -62,13 +66,14 @@ def follow(standing: Standing, at: float, seconds: float, score: float, flash: f
     is over; one that showed in the slow windows only waits for those.
 
     >>> follow(Standing(), 0.0, 300.0, 55.0, 55.0)
-    (Standing(opened_at=0.0, severity=1, calm=0.0, looks=0, slow=False), 'opened')
+    (Standing(opened_at=0.0, severity=1, calm=0.0, looks=0, slow=False, closed_at=None), 'opened')
     """
     if isnan(score):
         return standing, None
     now = severity(score)
     if standing.opened_at is None:
-        if not now:
+        lately = standing.closed_at is not None and at < standing.closed_at + AFTER_SECONDS
+        if not now or (lately and not flash >= OPENS):
             return standing, None
         return Standing(at, now, slow=not flash >= OPENS), "opened"
     if now > standing.severity:
@@ -78,7 +83,7 @@ def follow(standing: Standing, at: float, seconds: float, score: float, flash: f
         return replace(standing, calm=0.0, looks=0), None
     calm = replace(standing, calm=standing.calm + seconds, looks=standing.looks + 1)
     if calm.calm >= CALM_SECONDS and calm.looks >= CALM_LOOKS:
-        return Standing(), "closed"
+        return Standing(closed_at=at), "closed"
     return calm, None
 
 

@@ -1,87 +1,83 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from detectors.calibrate import BLOCKS_KEPT, RAREST, Calibration, Tail, young
+from detectors.calibrate import BLOCKS_KEPT, LATE, OWN_BLOCKS, POORER, Calibration, Channel
 
 STEP, BLOCK = 300.0, 21600.0
+FLASH, DAY = ("volume", 300.0), ("volume", 86400.0)
+REVOLT = ("revolt", 300.0)
 
 
-def taught(maxima: np.ndarray) -> Tail:
-    return young(STEP).learn(maxima, np.arange(len(maxima)) * BLOCK)
+def taught(maxima: np.ndarray, channel: Channel = FLASH) -> Calibration:
+    return Calibration(STEP).learn({channel: maxima}, np.arange(len(maxima)) * BLOCK)
 
 
-@given(st.integers(0, 10_000))
-def test_the_rate_falls_with_the_statistic(seed: int) -> None:
-    tail = taught(np.random.default_rng(seed).gumbel(2.0, 1.0, 100))
-    rates = tail.rate(np.linspace(-5.0, 60.0, 200))
-    assert (np.diff(rates) <= 1e-12).all()
-    assert rates[0] == pytest.approx(28.0)
-    assert rates[-1] > 0
+def threshold(calibration: Calibration, budget: float = 0.5) -> float:
+    """The surprise in the flash window that opens an episode."""
+    seen = np.linspace(0.0, 60.0, 6001)
+    score = calibration.score(calibration.height({FLASH: seen}), budget)[0]
+    return float(seen[np.argmax(score >= 50.0)])
 
 
-def test_a_rate_once_a_fortnight_is_found_to_within_a_half() -> None:
-    rng = np.random.default_rng(1)
-    rates = [float(taught(rng.gumbel(2.0, 0.7, 200)).rate(np.array(2.0 - 0.7 * np.log(1 / 56)))) for _ in range(50)]
-    assert 0.25 < float(np.median(rates)) < 0.75
-
-
-def test_a_heavier_past_asks_for_more_before_it_pages() -> None:
+def test_a_brand_whose_usual_bursts_are_higher_pages_at_higher_ones() -> None:
     rng = np.random.default_rng(2)
-    light, heavy = taught(rng.gumbel(2.0, 0.5, 100)), taught(rng.gumbel(2.0, 2.5, 100))
-    assert heavy.reached(0.5) > light.reached(0.5) + 2.0
+    calm, wild = taught(rng.gumbel(2.0, 0.5, 150)), taught(rng.gumbel(4.0, 2.5, 150))
+    assert threshold(wild) > threshold(calm) + 4.0
 
 
 def test_one_crisis_hardly_hides_the_next() -> None:
     maxima = np.random.default_rng(3).gumbel(2.0, 0.7, 140)
-    before = taught(maxima).reached(0.5)
+    before = threshold(taught(maxima))
     maxima[100] = 500.0
-    assert taught(maxima).reached(0.5) < before + 2.5
-
-
-def test_the_statistic_reached_at_a_rate_has_that_rate() -> None:
-    tail = taught(np.random.default_rng(4).gumbel(2.0, 1.0, 100))
-    for rate in (RAREST, 0.5, 2.0):
-        assert float(tail.rate(np.array(tail.reached(rate)))) == pytest.approx(rate)
+    assert threshold(taught(maxima)) < before + 2.0
 
 
 def test_what_is_learned_in_pieces_is_what_is_learned_at_once() -> None:
-    statistic = np.random.default_rng(5).gumbel(2.0, 1.0, 720).clip(max=5.0)
-    times = 600.0 + STEP * np.arange(720)
-    whole = young(STEP).learn(statistic, times)
-    pieces = young(STEP)
+    surprise = np.random.default_rng(5).gumbel(2.0, 1.0, (2, 720))
+    seen, times = {FLASH: surprise[0], REVOLT: surprise[1]}, 600.0 + STEP * np.arange(720)
+    whole, pieces = Calibration(STEP).learn(seen, times), Calibration(STEP)
     for first in range(0, 720, 36):
-        pieces = pieces.learn(statistic[first : first + 36], times[first : first + 36])
-    assert pieces.blocks == pytest.approx(whole.blocks, rel=0.3)
-    assert len(pieces.blocks) == len(whole.blocks) == 11
+        some = slice(first, first + 36)
+        pieces = pieces.learn({channel: values[some] for channel, values in seen.items()}, times[some])
+    assert np.array_equal(pieces.blocks, whole.blocks)
+    assert pieces.tail == whole.tail
+    assert whole.blocks.shape == (11, 2)
 
 
-def test_unknown_statistics_teach_nothing_and_stay_unknown() -> None:
-    tail = taught(np.linspace(1.0, 3.0, 50))
-    assert tail.learn(np.full(5, np.nan), np.arange(5) * STEP) is tail
-    assert np.isnan(tail.rate(np.array([np.nan]))).all()
+def test_the_unknown_teaches_nothing_and_stays_unknown() -> None:
+    calibration = taught(np.linspace(1.0, 3.0, 50))
+    assert calibration.learn({FLASH: np.full(5, np.nan)}, np.arange(5) * STEP) is calibration
+    assert np.isnan(calibration.score(calibration.height({FLASH: np.array([np.nan])}), 0.5)).all()
 
 
-def test_a_tail_keeps_eight_weeks() -> None:
+def test_eight_weeks_are_remembered() -> None:
     assert len(taught(np.ones(300)).blocks) == BLOCKS_KEPT
 
 
-def test_a_constant_past_has_a_tail_all_the_same() -> None:
-    rates = taught(np.full(200, 1.0)).rate(np.array([0.5, 1.0, 1.5, 30.0]))
-    assert np.isfinite(rates).all()
-    assert rates[-1] < 0.1
+def test_a_channel_that_comes_later_starts_with_what_is_believed_of_it() -> None:
+    calibration = taught(np.random.default_rng(6).gumbel(2.0, 0.7, 40))
+    both = calibration.learn({FLASH: np.full(3, 2.0), REVOLT: np.full(3, 1.0)}, BLOCK * (40 + np.arange(3)))
+    assert both.blocks.shape == (43, 2)
+    assert np.isnan(both.blocks[:40, 1]).all()
+    usual = Calibration(STEP).height({REVOLT: np.array([3.0])})
+    assert calibration.height({FLASH: np.array([3.0]), REVOLT: np.array([3.0])})[1] == pytest.approx(usual[0])
+
+
+def test_own_blocks_outweigh_the_belief_in_time() -> None:
+    few, many = taught(np.full(10, 5.0)), taught(np.full(round(OWN_BLOCKS), 5.0))
+    believed = float(-Calibration(STEP).height({FLASH: np.zeros(1)})[0, 0] * 1.7)
+    assert few.middle[0] < many.middle[0] == pytest.approx((5.0 + believed) / 2.0)
 
 
 def test_a_tenfold_smaller_budget_costs_ten_points() -> None:
-    seen = {("volume", False): np.array([8.0]), ("volume", True): np.array([3.0])}
-    wide, narrow = Calibration(STEP).score(seen, 1.0), Calibration(STEP).score(seen, 0.1)
-    for key, score in wide.items():
-        assert score - narrow[key] == pytest.approx(10.0)
+    calibration, height = Calibration(STEP), np.array([3.0, 8.0])
+    assert calibration.score(height, 1.0) - calibration.score(height, 0.1) == pytest.approx(10.0)
 
 
-def test_volume_has_the_whole_budget_only_where_sentiment_is_not_told() -> None:
-    volume = {("volume", False): np.array([8.0]), ("volume", True): np.array([3.0])}
-    revolt = {("revolt", False): np.array([0.0]), ("revolt", True): np.array([0.0])}
-    alone, beside = Calibration(STEP).score(volume, 0.5), Calibration(STEP).score(volume | revolt, 0.5)
-    assert alone["volume", False] > beside["volume", False]
+def test_volume_is_set_back_only_where_sentiment_is_told_and_slow_windows_always() -> None:
+    seen = np.array([4.0])
+    alone, beside = Calibration(STEP).height({FLASH: seen}), Calibration(STEP).height({FLASH: seen, REVOLT: seen})
+    assert alone[0, 0] - beside[0, 0] == pytest.approx(POORER)
+    assert beside[1, 0] > alone[0, 0]
+    day = Calibration(STEP).height({DAY: np.zeros(1)})
+    assert day[0, 0] == pytest.approx(-LATE[86400.0])

@@ -46,14 +46,14 @@ def test_a_flash_revolt_is_led_by_revolt_and_explains_itself() -> None:
     assert verdict.score >= 50.0
     assert verdict.low <= verdict.expected <= verdict.high < verdict.observed
     assert verdict.p_value < 1e-4
-    assert verdict.window in (300.0, 900.0)
+    assert verdict.window <= 1800.0
     assert "negative mentions in" in verdict.reason
 
 
 def test_the_same_talk_from_few_authors_counts_for_less() -> None:
     many = WATCH.look(after(HISTORY, 60, mentions=40, negative=20, scored=38, authors=38))
     few = WATCH.look(after(HISTORY, 60, mentions=40, negative=20, scored=38, authors=2))
-    assert few.score[0] < 50.0 < many.score[0]
+    assert few.score[0] + 10.0 < many.score[0]
 
 
 def test_much_talk_as_friendly_as_ever_is_volume_and_no_revolt() -> None:
@@ -150,13 +150,13 @@ def test_an_episode_teaches_the_tail_once_however_long_it_lasts() -> None:
     mask[-2 * DAY : -DAY] = True
     before = fit(later.rows(0, 10 * DAY), previous=rehearse(later.rows(0, 9 * DAY)))
     taught = fit(later, previous=before, mask=mask)
-    old, new = (w.calibration.tails["volume", False].blocks for w in (before, taught))
+    old, new = (w.calibration.blocks[:, 0] for w in (before, taught))
     assert int((new > old.max()).sum()) == 1
 
 
 def test_a_rehearsed_watch_has_seen_its_whole_history() -> None:
     assert WATCH.until == len(HISTORY) * STEP
-    assert len(WATCH.calibration.tails["volume", False].blocks) == 39
+    assert len(WATCH.calibration.blocks) == 39
 
 
 def test_the_windows_reach_back_a_day_or_a_week_of_days() -> None:

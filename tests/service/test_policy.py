@@ -33,7 +33,7 @@ def test_it_escalates_once_a_severity_and_never_for_what_was_worse_before() -> N
 def test_it_closes_after_an_hour_of_calm() -> None:
     standing, events = play([(55.0, 55.0)] + [(20.0, 20.0)] * 60)
     assert events == [(0, "opened"), (60, "closed")]
-    assert standing == Standing()
+    assert standing == Standing(closed_at=standing.closed_at)
 
 
 def test_a_bucket_that_is_nearly_strange_starts_the_hour_again() -> None:
@@ -90,7 +90,7 @@ def test_events_alternate_and_severity_only_rises_within_an_episode(looks: list[
             assert standing.severity > was.severity >= 1
         elif event == "closed":
             assert was.calm + MINUTE >= CALM_SECONDS
-            assert standing == Standing()
+            assert standing == Standing(closed_at=standing.closed_at)
         elif was.opened_at is not None:
             assert (standing.opened_at, standing.severity) == (was.opened_at, was.severity)
         was = standing

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8470
 SEED ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check lint bench chaos lock clean
+.PHONY: help demo run test check lint bench chaos accuracy lock clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -32,6 +32,9 @@ bench: $(VENV)/run.stamp ## measure the way in
 
 chaos: $(VENV)/dev.stamp ## kill everything for half an hour, count, and write RELIABILITY.md
 	@$(BIN)/python -m tests.chaos
+
+accuracy: $(VENV)/dev.stamp ## measure detection beside other tools, and write ACCURACY.md (DATA=folder of series)
+	@$(BIN)/python -m service.bench.accuracy $(if $(DATA),--data $(DATA))
 
 lock: ## pin what pyproject.toml allows, with hashes (needs uv)
 	uv pip compile -q --universal --no-emit-index-url --no-emit-find-links --generate-hashes --no-header pyproject.toml -o requirements.lock

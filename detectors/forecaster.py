@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from detectors import robust
+from detectors import components, prophet_forecast, robust, smoothing, yearly
+from detectors.hourly import Following, Slow
 from detectors.series import Floats
 
 
@@ -28,5 +29,16 @@ class Forecaster(Protocol):
         ...
 
 
-FORECASTERS: dict[str, Forecaster] = {"robust": robust.fit}
+FORECASTERS: dict[str, Forecaster] = {
+    "robust": robust.fit,
+    "smoothing": smoothing.fit,
+    "components": components.fit,
+    "prophet": prophet_forecast.fit,
+    "yearly": yearly.fit,
+}
 """By name, as `--forecaster` takes it."""
+
+
+def remembering(forecaster: Forecaster) -> Forecaster:
+    """What is fitted every few hours: a slow one learns anew when it is due and is followed in between."""
+    return Following(forecaster) if isinstance(forecaster, Slow) else forecaster

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from detectors.forecaster import FORECASTERS, Forecaster
+from detectors.forecaster import FORECASTERS, Forecaster, remembering
 from detectors.looks import Looks
 from detectors.series import Bools, Series
 from detectors.verdict import Verdict
@@ -53,7 +53,7 @@ class Backtest:
     """One run through one series; what it yields of a row depends on no later row."""
 
     def __init__(self, series: Series, *, budget: float, campaign: Bools | None, forecaster: Forecaster) -> None:
-        self.series, self.budget, self.forecaster = series, budget, forecaster
+        self.series, self.budget, self.forecaster = series, budget, remembering(forecaster)
         self.campaign = np.zeros(len(series), dtype=np.bool_) if campaign is None else campaign
         self.standing = Standing()
         self.watch: Watch | None = None

@@ -4,11 +4,24 @@ from base64 import b64decode
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from collectors.mention import Instant
 from collectors.query import QueryError, parse
 from collectors.registry import SourceConfig
+from service import holidays_of
+
+MOST_CAMPAIGNS = 1000
+"""Planned events of a brand."""
 
 BrandName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
@@ -66,7 +79,18 @@ class Brand(_Config):
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
     budget: float = Field(default=0.5, ge=0.01, le=50, description="false pages a week, at the most")
     sources: list[SourceConfig] = Field(default_factory=list, max_length=100)
-    campaigns: list[Campaign] = Field(default_factory=list, max_length=1000)
+    campaigns: list[Campaign] = Field(default_factory=list, max_length=MOST_CAMPAIGNS)
+    country: Annotated[str, AfterValidator(holidays_of.country)] | None = Field(
+        default=None, description="ISO 3166-1 alpha-2: its public holidays are expected to be like Sundays"
+    )
+    subdivision: str | None = Field(default=None, description="ISO 3166-2 without the country, for its own holidays")
+
+    @field_validator("subdivision")
+    @classmethod
+    def _of_the_country(cls, code: str | None, info: ValidationInfo) -> str | None:
+        if code is None or "country" not in info.data:
+            return code
+        return holidays_of.subdivision(info.data["country"], code)
 
 
 class Webhook(_Config):

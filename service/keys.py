@@ -168,6 +168,11 @@ def annotations(brand: str) -> str:
     return f"{shard(brand)}:b:{brand}:annotations"
 
 
+def forecasters(brand: str) -> str:
+    """Return the report of the brand's last choice among forecasters as JSON."""
+    return f"{shard(brand)}:b:{brand}:forecasters"
+
+
 def kept(key: str) -> str:
     """Return the key, on the server of `key`, that is written to see that what was written before it is kept."""
     _, brace, rest = key.partition("{")

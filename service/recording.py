@@ -1,16 +1,19 @@
 """Reads a recorded series from CSV, and planned events from iCalendar."""
 
 import csv
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.series import Bools, Floats, Series
+from service.calendar import CalendarError, planned
 
 COLUMNS = ("mentions", "negative", "scored", "authors")
 SHORTEST, LONGEST = 60.0, 86400.0
+MOST_PLANNED = 10_000
+"""Planned events within a recording."""
 SINGLE_ROW_STEP = 300.0
 """Step in seconds that a file of one row is taken to have; nothing is judged in it anyway."""
 
@@ -116,28 +119,18 @@ def _spread_out(column: Floats, place: NDArray[np.int64], n: int) -> Floats:
 
 
 def campaigns(path: Path, series: Series) -> Bools:
-    """Which buckets of `series` a planned event of the calendar at `path` touches, shape (n,).
+    """Which buckets of `series` a planned event of the calendar at `path` touches, shape (n,); its days are UTC's.
 
     Raises:
-        RecordingError: the file is no calendar.
+        RecordingError: the file is no calendar, or one of its events is not understood.
     """
-    from icalendar import Calendar  # loaded only where a calendar is given
-
+    first, last = (datetime.fromtimestamp(at, UTC) for at in (series.start, series.start + len(series) * series.step))
     try:
-        calendar = Calendar.from_ical(path.read_bytes())
-    except (OSError, ValueError) as error:
+        events = planned(path.read_bytes(), UTC, first, last, MOST_PLANNED)
+    except (OSError, CalendarError) as error:
         raise RecordingError(f"{path}: cannot be read as iCalendar: {error}") from error
     starts = series.times()
     touched = np.zeros(len(series), dtype=np.bool_)
-    for event in calendar.walk("VEVENT"):
-        try:
-            first, last = _posix(event.start), _posix(event.end)
-        except (ValueError, KeyError, AttributeError) as error:
-            raise RecordingError(f"{path}: an event has no usable DTSTART and DTEND: {error}") from error
-        touched |= (starts < last) & (starts + series.step > first)
+    for event in events:
+        touched |= (starts < event.end.timestamp()) & (starts + series.step > event.start.timestamp())
     return touched
-
-
-def _posix(when: date | datetime) -> float:
-    instant = when if isinstance(when, datetime) else datetime.combine(when, time(0))
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from service import judge, keys
 from service.clock import POLL, Clock, ReplayClock
+from service.forecasting import Forecasting
 from service.lease import HELD_MS, Lease
 from service.pace import MINUTE, Pace
 from service.registry import Registry
@@ -43,6 +44,7 @@ class Ticker:
         self._pace = Pace(settings.tick_seconds)
         self._told: set[str] = set()
         self._learning: asyncio.Task[None] | None = None
+        self._forecasting = Forecasting(store)
         self._began = 0.0
         self._fence = 0
         self._lost = False
@@ -79,6 +81,7 @@ class Ticker:
         now = await self._clock.now()
         await self.tick(now, now, patient=False)
         self._learn_beside(now)
+        self._forecasting.beside(self._watchers.all(), now)
         self._pace.spent(time.thread_time() - spent, began - self._began)
         self._began = began
         await asyncio.sleep(max(self._seconds - (time.monotonic() - began), 0.0))
@@ -101,6 +104,7 @@ class Ticker:
     def _forget(self) -> None:
         self._watchers.clear()
         self._told.clear()
+        self._forecasting.stop()
         if self._learning:
             self._learning.cancel()
             self._learning = None

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from detectors import growth
+from detectors import growth, robust
+from detectors.forecaster import Forecaster
 from detectors.growth import Growth
 from detectors.looks import Looks
 from detectors.negbin import interval
@@ -28,6 +29,7 @@ from service.changes import AGAIN_SECONDS, Changes
 from service.counts import read
 from service.episode import Episode
 from service.episodes import Episodes
+from service.holidays_of import around
 from service.minutes import MINUTE, Minutes
 from service.policy import Standing, accepted
 from service.store import Store
@@ -65,7 +67,8 @@ class Watcher:
 
     Times are POSIX seconds: `learns_at` is when it is next fitted, `looked_until` up to when it was judged, `looked_at`
     and `stated_at` when that was done and when its state was stored, `due_at` when it is looked at again though nothing
-    new came, `again` from when on what was judged is judged again. `late` is what came late and was not told yet.
+    new came, `again` from when on what was judged is judged again. `late` is what came late and was not told yet,
+    `forecaster` what was chosen to learn with; None is the robust one.
     """
 
     store: Store
@@ -89,6 +92,7 @@ class Watcher:
     again: float | None = None
     scores: dict[str, float] = field(default_factory=dict)
     told_over: bool = False
+    forecaster: Forecaster | None = None
     _hour: tuple[float, "Expected"] = (0.0, Expected(0.0, 0.0, None, None))
     _band: tuple[float, tuple[float, float]] | None = None
 
@@ -151,12 +155,17 @@ class Watcher:
             now = min(now, self.looked_until)  # who takes over must not learn its threshold from what it is to judge,
         if self.watch is None and opened is not None and not accepted(opened, now, FINE):
             now = opened - ONSET_LEAST  # nor from the episode that is open
-        known = await read(self.store, self.brand.name, now - HISTORY_SECONDS, now - now % FINE, FINE, now)
-        history = _from_first(known.series())
-        if history:
-            first = next(iter(history.values()))
-            mask, campaign, offset = await self._strange(first, now), self.campaign(first), self.utc_offset(now)
-            learn = rehearse if self.watch is None else partial(fit, previous=self.watch)
+        known = await self.history(now)
+        if known is not None:
+            history, mask, campaign = known
+            offset = self.utc_offset(now)
+            days = await asyncio.to_thread(
+                around, self.brand.country, self.brand.subdivision, next(iter(history.values())).start, now
+            )
+            steady = partial(robust.fit, holidays=days)
+            learn = partial(rehearse, forecaster=steady)
+            if self.watch is not None:
+                learn = partial(fit, previous=self.watch, forecaster=self.forecaster or steady)
             self.watch = await asyncio.to_thread(
                 learn, history, budget=self.brand.budget, mask=mask, campaign=campaign, utc_offset=offset
             )
@@ -164,11 +173,21 @@ class Watcher:
         else:
             self.watch = None
         if self.knows:
-            young = len(next(iter(history.values()))) * FINE < YOUNG_SECONDS
+            assert known is not None
+            young = len(known[1]) * FINE < YOUNG_SECONDS
             self.tries, self.learns_at = 0, begun + (YOUNG_REFIT if young else REFIT_SECONDS)
         else:
             wait = min(NEW_REFIT * 2.0**self.tries, YOUNG_REFIT)
             self.tries, self.learns_at = self.tries + 1, max(begun + wait, self.minutes.first + LEAST_SECONDS)
+
+    async def history(self, now: float) -> tuple[dict[str, Series], Bools, Bools] | None:
+        """Return what is known at `now` by source, and which buckets were strange or of campaigns; None if nothing."""
+        table = await read(self.store, self.brand.name, now - HISTORY_SECONDS, now - now % FINE, FINE, now)
+        history = _from_first(table.series())
+        if not history:
+            return None
+        first = next(iter(history.values()))
+        return history, await self._strange(first, now), self.campaign(first)
 
     def heard_of(self, before: float, now: float) -> None:
         """Plan when to learn after something was read, `before` being when the brand was first spoken of until then.

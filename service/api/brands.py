@@ -15,6 +15,7 @@ from service.api.problems import Problem, places
 from service.brand import Brand, BrandName, Webhook
 from service.clock import iso
 from service.counts import FIELDS, csv_rows, read
+from service.forecasting import forecasters
 from service.registry import states
 
 router = APIRouter(prefix="/v1", tags=["brands"])
@@ -52,11 +53,16 @@ async def get_brands(ctx: Ctx, _: Admin) -> dict[str, Any]:
 
 @router.get("/brands/{brand}")
 async def get_brand(brand: str, ctx: Ctx, _: Admin) -> dict[str, Any]:
-    """Return one brand with how it stands, and what late data showed of its past."""
+    """Return one brand with how it stands, what late data showed of its past, and how its forecasters compared."""
     await ctx.registry.refresh()
     found = _known(ctx, brand)
     late = await annotations(ctx.store, brand)
-    return {**found.model_dump(mode="json"), "state": (await states(ctx.store, [brand]))[brand], "annotations": late}
+    return {
+        **found.model_dump(mode="json"),
+        "state": (await states(ctx.store, [brand]))[brand],
+        "annotations": late,
+        "forecasters": await forecasters(ctx.store, brand),
+    }
 
 
 @router.put("/brands")

@@ -30,6 +30,7 @@ from service.episode import Episode, LogEntry, new_id
 from service.episodes import Episodes
 from service.store import Store
 from tests.acceptance.browser import chromium, complaints, find, one, texts
+from tests.service.weeks import DAY, counted
 from tests.until import until
 
 KEY = "fsk_of_the_boards_test"
@@ -398,3 +399,20 @@ def test_the_page_fits_a_phone_and_each_control_has_a_name(service: Service, boa
     assert len(controls) > 6
     assert [control.tag_name for control in controls if not control.accessible_name] == []
     assert [h.tag_name for h in find(board, "h1, h2, h3, h4") if h.is_displayed()][:3] == ["h1", "h2", "h3"]
+
+
+def test_what_the_last_weeks_would_have_raised_is_shown_at_three_budgets_or_why_it_is_not(
+    service: Service, board: Chrome
+) -> None:
+    one(board, ".brand summary").click()
+    one(board, ".brand .ask button").click()
+    until(lambda: "Not done: nothing was ever counted of acme-air" in "".join(texts(board, ".answer.bad")), what="why")
+    end = time.time() // 300 * 300
+    service.with_store(lambda store: counted(store, BRAND, end, 3, crisis=(DAY, 24, 8.0)))
+    one(board, ".brand .ask button").click()
+    one(until(lambda: find(board, ".preview"), what="the answer")[0], "tbody tr")
+    assert [row.split()[0] for row in texts(board, ".preview tbody tr")] == ["0.1", "0.5", "2"]
+    assert "negative mentions" in texts(board, ".raised li")[0]
+    assert len(find(board, ".preview svg .alert")) >= 3
+    assert texts(board, ".answer") == []
+    assert [m for m in complaints(board) if "409" not in m] == []

@@ -2,6 +2,7 @@
 
 import { trend } from "./chart.js";
 import { copy, make, redraw, write } from "./elements.js";
+import { previewOf } from "./preview.js";
 import { ago } from "./times.js";
 import { number, percent } from "./words.js";
 
@@ -11,6 +12,7 @@ const WIDTH = 300; // of the curve, in its own units
 export function brandCard({ brand }) {
   const { node, parts } = copy("brand");
   node.dataset.brand = brand.name;
+  previewOf(parts.preview, brand.name);
 
   function show({ brand, standing, curve }) {
     const state = brand.state ?? {};

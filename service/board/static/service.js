@@ -11,9 +11,9 @@ export class Problem extends Error {
   }
 }
 
-/** The JSON that `path` answers; a `body` is posted. Throws a Problem that says what went wrong. */
-export async function ask(path, body) {
-  const options = { signal: AbortSignal.timeout(PATIENCE), cache: "no-store" };
+/** The JSON that `path` answers within `patience` ms; a `body` is posted. Throws a Problem that says what went wrong. */
+export async function ask(path, body, patience = PATIENCE) {
+  const options = { signal: AbortSignal.timeout(patience), cache: "no-store" };
   if (body !== undefined) {
     Object.assign(options, {
       method: "POST",

@@ -19,6 +19,12 @@ LEAST_MENTIONS, LEAST_NEGATIVE = 5.0, 3.0
 LEAST_EFFECT = 1.5
 """Times the expected count below which nothing pages, however certain."""
 
+FLOORED = 3.0
+"""How far below the expected what is too small to page is taken to be, at the most, in standard normal units."""
+
+OUTSIDE = 1.96
+"""Surprise of the count alone below which nothing pages: what is shown as normal must not hold what was seen."""
+
 FAINTER = 0.8
 """Weight of the fainter of a revolt's two signs, negative count and negative share; the louder one has the rest.
 A busy hour raises the count alone and a handful of posts the share alone; a revolt raises both."""
@@ -39,10 +45,10 @@ class Statistic:
     matters: Bools
 
     def strange(self, *, floored: bool) -> Floats:
-        """`surprise`, where `floored` no more than usual in what does not matter."""
+        """`surprise`, where `floored` far below it in what does not matter."""
         if not floored:
             return self.surprise
-        return np.where(self.matters, self.surprise, np.minimum(self.surprise, 0.0))
+        return np.where(self.matters, self.surprise, np.minimum(self.surprise, -FLOORED))
 
 
 @dataclass(frozen=True)
@@ -84,16 +90,20 @@ def measure(sums: Sums, spreads: Spreads, rows: Rows, campaign: Bools) -> dict[s
     crowd = np.where(signed > 0, np.minimum(authors / np.maximum(signed * spreads.crowd, 1e-12), 1.0), 1.0)
     known = sums.known[rows]
     strange = spreads.mentions.surprise(seen * crowd, usual)
-    found = {"volume": _judged(seen * crowd, usual, spreads.mentions, strange, LEAST_MENTIONS, known & ~campaign[rows])}
+    plain = known & ~campaign[rows]
+    found = {"volume": _judged(seen * crowd, usual, spreads.mentions, strange, strange, LEAST_MENTIONS, plain)}
     if spreads.negative is not None:
-        strange = spreads.negative.surprise(angry * crowd, rarely)
+        more = strange = spreads.negative.surprise(angry * crowd, rarely)
         if spreads.share is not None:
             among = spreads.share.surprise(angry * crowd, scored * crowd)
             strange = FAINTER * np.minimum(strange, among) + (1.0 - FAINTER) * np.maximum(strange, among)
-        found["revolt"] = _judged(angry * crowd, rarely, spreads.negative, strange, LEAST_NEGATIVE, known)
+        found["revolt"] = _judged(angry * crowd, rarely, spreads.negative, more, strange, LEAST_NEGATIVE, known)
     return found
 
 
-def _judged(seen: Floats, usual: Floats, spread: Spread, strange: Floats, least: float, known: Bools) -> Statistic:
-    matters = (seen >= least) & (seen >= LEAST_EFFECT * usual)
+def _judged(
+    seen: Floats, usual: Floats, spread: Spread, more: Floats, strange: Floats, least: float, known: Bools
+) -> Statistic:
+    """`more` is the surprise of the count alone, `strange` that of the detector, shape (windows, rows)."""
+    matters = (seen >= least) & (seen >= LEAST_EFFECT * usual) & (more >= OUTSIDE)
     return Statistic(seen, usual, spread.size(usual), np.where(known, strange, np.nan), matters)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors import sources, statistic
+from detectors import sources, statistic, yearly
 from detectors.calibrate import Calibration, Channel
 from detectors.forecaster import FORECASTERS, Forecaster
 from detectors.looks import Finding, Looks
@@ -21,8 +21,9 @@ FINER = 1.0
 """Times as many pages come where the windows are looked at more often than the tails learned from: each minute, and the
 running one, instead of every five."""
 
-HISTORY_SECONDS, HISTORY_STEPS = 35 * DAY, 120
-"""What a fit looks back at: five weeks, or 120 buckets where they are longer than some hours."""
+HISTORY_SECONDS, HISTORY_STEPS, HISTORY_YEARS = 35 * DAY, 120, 6
+"""What a fit looks back at: five weeks, or 120 buckets where they are longer than some hours; years where the
+forecaster is of years."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ def fit(
         calibration = Calibration(step)
     else:
         calibration = _taught(previous, by_source, first, mask, campaign, utc_offset)
-    oldest = max(0, n - round(max(HISTORY_SECONDS, HISTORY_STEPS * step) / step))
+    years = HISTORY_YEARS * yearly.YEAR if forecaster is yearly.fit else 0.0
+    oldest = max(0, n - round(max(HISTORY_SECONDS, HISTORY_STEPS * step, years) / step))
     recent = {name: series.rows(oldest, n) for name, series in by_source.items()}
     normals, past = sources.fit(recent, forecaster, (mask | campaign)[oldest:], utc_offset)
     lengths = sum(windows(step), ())

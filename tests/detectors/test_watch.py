@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from detectors.forecaster import FORECASTERS
 from detectors.series import Series
 from detectors.watch import fit, lookback, rehearse
 
@@ -162,3 +163,26 @@ def test_a_rehearsed_watch_has_seen_its_whole_history() -> None:
 def test_the_windows_reach_back_a_day_or_a_week_of_days() -> None:
     assert lookback(STEP) == 86400.0
     assert lookback(86400.0) == 7 * 86400.0
+
+
+def test_a_forecaster_of_years_is_given_years_of_days() -> None:
+    days = np.arange(3 * 365)
+    usual = 50.0 * np.exp(0.8 * np.cos(2.0 * np.pi * days / 365.25))
+    history = Series(0.0, 86400.0, np.random.default_rng(8).poisson(usual).astype(float))
+    summer = usual[len(days) - 365 + 182]
+    ahead = [fit(history, forecaster=FORECASTERS[name]).normals[""].mentions for name in ("robust", "yearly")]
+    at = 86400.0 * (len(days) + 182)
+    robust, yearly = (forecast.mean(at, 86400.0, 1)[0] for forecast in ahead)
+    assert yearly == pytest.approx(summer, rel=0.25)
+    assert robust > 2.0 * summer
+
+
+def test_what_pages_lies_outside_of_what_is_shown_as_normal() -> None:
+    chance = np.random.default_rng(9)
+    mentions = chance.negative_binomial(1.0, 0.2, 14 * DAY).astype(float)
+    negative = np.minimum(mentions, chance.negative_binomial(0.5, 0.4, 14 * DAY))
+    series = Series(0.0, STEP, mentions, negative.astype(float), mentions)
+    looks = fit(series.rows(0, 7 * DAY), budget=50.0).look(series, rows=np.arange(7 * DAY, 14 * DAY))
+    paging = [v for row in range(7 * DAY) for v in looks.verdicts(row) if v.score >= 50.0]
+    assert len(paging) > 5
+    assert all(v.observed > v.high for v in paging)

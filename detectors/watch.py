@@ -17,7 +17,7 @@ from detectors.statistic import Rows, Spreads, Statistic
 REFIT_SECONDS = 6 * HOUR
 """How often a watch is fitted anew; its calibration promises what it does at this pace."""
 
-FINER = 1.0
+FINER = 1.5
 """Times as many pages come where the windows are looked at more often than the tails learned from: each minute, and the
 running one, instead of every five."""
 

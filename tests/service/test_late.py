@@ -148,7 +148,7 @@ def test_an_open_episode_whose_mentions_are_taken_out_is_judged_again_and_says_s
         (found,) = await crises(store)
         assert found.score < 50
         assert found.severity == 1
-        assert found.observed < 20
+        assert found.observed <= found.high
         note = found.log[-1].note or ""
         assert "200 were taken out after" in note
         assert "below the 50 that opens" in note

@@ -110,7 +110,7 @@ def test_a_choice_is_made_in_a_process_apart_and_reported(store_url: str) -> Non
         assert report is not None
         assert report["why"] is None
         assert report["days"] == 7
-        assert set(report["scores"]) == set(FORECASTERS)
+        assert set(report["scores"]) == set(FORECASTERS) - {"yearly"}  # of which weeks are too little
         assert report["scores"]["robust"]["saved"] == 0.0
         assert isinstance(watcher.forecaster, Following) is (report["chosen"] != "robust")
 

@@ -42,10 +42,6 @@ LATE = {6 * HOUR: 0.5, DAY: 1.0, 7 * DAY: 1.0}
 SPENT = 1.2
 """Part of the budget that blocks may spend: not every block above the threshold is a page of its own."""
 
-YOUNG_BLOCKS = 12.0
-"""Blocks until which only so large a part of the budget is spent as is known of them: for three days the baseline and
-its spread are guesses themselves."""
-
 RAREST = 1.0 / 52.0
 """Times a week. What is rarer than once in a year is taken for a crisis: it teaches the tail no more than that."""
 
@@ -104,11 +100,10 @@ class Calibration:
         Every DECADE points are tenfold rarer, so that pages of higher severities are a geometric series on openings.
 
         >>> Calibration(300.0).score(np.array([0.0, 5.0, 50.0]), 0.5).round().tolist()
-        [24.0, 44.0, 84.0]
+        [35.0, 55.0, 95.0]
         """
         rate = (self.tail or young(WEEK / self.seconds)).rate(height)
-        known = min((1.0 + len(self.blocks)) / YOUNG_BLOCKS, 1.0)
-        return np.clip(50.0 + DECADE * np.log10(known * SPENT * budget / rate), 0.0, 100.0)
+        return np.clip(50.0 + DECADE * np.log10(SPENT * budget / rate), 0.0, 100.0)
 
     def learn(self, strange: Mapping[Channel, Floats], times: Floats) -> "Calibration":
         """The calibration after surprises (n,) by channel were seen at POSIX `times` (n,); NaN teaches nothing."""

@@ -111,7 +111,7 @@ def fit(
 
     >>> quiet = Series(0.0, 300.0, np.random.default_rng(1).poisson(4.0, 2016).astype(float))
     >>> watch = fit(quiet, budget=0.5)
-    >>> hour = Series(604800.0, 300.0, np.array([4.0, 3.0, 5.0, 120.0]))
+    >>> hour = Series(604800.0, 300.0, np.array([4.0, 3.0, 5.0, 60.0]))
     >>> watch.look(hour).verdicts(0)[0].score > 50
     True
     """

@@ -182,7 +182,7 @@ def test_what_pages_lies_outside_of_what_is_shown_as_normal() -> None:
     mentions = chance.negative_binomial(1.0, 0.2, 14 * DAY).astype(float)
     negative = np.minimum(mentions, chance.negative_binomial(0.5, 0.4, 14 * DAY))
     series = Series(0.0, STEP, mentions, negative.astype(float), mentions)
-    looks = rehearse(series.rows(0, 7 * DAY), budget=50.0).look(series, rows=np.arange(7 * DAY, 14 * DAY))
+    looks = fit(series.rows(0, 7 * DAY), budget=50.0).look(series, rows=np.arange(7 * DAY, 14 * DAY))
     paging = [v for row in range(7 * DAY) for v in looks.verdicts(row) if v.score >= 50.0]
     assert len(paging) > 5
     assert all(v.observed > v.high for v in paging)

@@ -66,7 +66,7 @@ def fields_of(model: type[BaseModel]) -> Any:
     """
     found: dict[str, Any] = {}
     for name, field in model.model_fields.items():
-        kind: Any = Annotated[_without_models(field.annotation), *field.metadata, field.description]
+        kind: Any = Annotated[_without_models(field.annotation), Field(description=field.description), *field.metadata]
         found[name] = kind if field.is_required() else NotRequired[kind]
     return with_config(model.model_config)(cast(Any, TypedDict)(model.__name__, found))
 

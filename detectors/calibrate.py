@@ -82,17 +82,11 @@ class Calibration:
         >>> Calibration(300.0).height({("volume", 300.0): np.array([2.3, 4.0])}).round(1).tolist()
         [[-0.0, 1.0]]
         """
-        back = _set_back(tuple(strange))
-        if tuple(strange) == self.channels:
-            middle, spread = self.middle, self.spread
-        else:
-            middle, spread = _usual(tuple(strange), self.seconds)
-            own = {channel: n for n, channel in enumerate(self.channels)}
-            some = [n for n, channel in enumerate(strange) if channel in own]
-            place = [own[channel] for channel in strange if channel in own]
-            middle, spread = middle.copy(), spread.copy()
-            middle[some], spread[some] = self.middle[place], self.spread[place]
-        return np.asarray((np.array(list(strange.values())) - middle[:, None]) / spread[:, None] - back[:, None])
+        channels, middle, spread = tuple(strange), self.middle, self.spread
+        if channels != self.channels:
+            middle, spread = _measured(channels, self.seconds, self._as(channels))
+        seen, back = np.array(list(strange.values())), _set_back(channels)
+        return np.asarray((seen - middle[:, None]) / spread[:, None] - back[:, None])
 
     def score(self, height: Floats, budget: float) -> Floats:
         """Scores 0-100 of heights, same shape, NaN where unknown; at 50 the `budget` of pages a week is spent.
@@ -158,7 +152,8 @@ def _measured(channels: tuple[Channel, ...], seconds: float, blocks: Floats) -> 
     n = np.isfinite(blocks).sum(axis=0)
     some = n > 0
     middle, high = np.zeros(len(channels)), np.zeros(len(channels))
-    middle[some], high[some] = np.nanquantile(blocks[:, some], (0.5, HIGH), axis=0)
+    if some.any():
+        middle[some], high[some] = np.nanquantile(blocks[:, some], (0.5, HIGH), axis=0)
     part = n / (n + OWN_BLOCKS)
     spread = part * (high - middle) + (1.0 - part) * usual_spread
     return part * middle + (1.0 - part) * usual_middle, np.maximum(spread, LEAST_SPREAD)

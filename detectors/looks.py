@@ -22,7 +22,6 @@ class Finding:
 
     detector: str
     lengths: tuple[float, ...]
-    flashes: int
     seen: Statistic
     height: Floats
     flash: Floats

@@ -81,7 +81,7 @@ class Watch:
             height = heights[n * every : (n + 1) * every]
             highest = np.array((height[:flashes].max(axis=0), height[flashes:].max(axis=0)))
             flash, slow = self.calibration.score(highest, budget)
-            findings[name] = Finding(name, spreads.lengths, flashes, seen, height, flash, slow)
+            findings[name] = Finding(name, spreads.lengths, seen, height, flash, slow)
         return findings
 
 

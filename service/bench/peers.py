@@ -157,8 +157,8 @@ def flagged(flags: Bools, times: Floats) -> list[Page]:
 
 
 def names() -> list[str]:
-    """Return the rules, and Prophet where it is installed."""
-    return [*RULES, *([PROPHET] if prophet_peer.installed() else [])]
+    """Return the rules, and Prophet."""
+    return [*RULES, PROPHET]
 
 
 def on_labels(series: Sequence[Recorded], each: Each, rules: Sequence[str] | None = None) -> Figures:

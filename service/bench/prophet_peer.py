@@ -1,6 +1,5 @@
 """Prophet's own uncertainty bands as an alarm, as other tools use them: hourly counts above the upper edge."""
 
-import importlib.util
 import logging
 from typing import Any
 
@@ -17,11 +16,6 @@ REFITS = (2 * DAY, 7 * DAY)
 """Seconds of history at the first fit and the second; from then on it is fitted once a week."""
 
 SEED = 1
-
-
-def installed() -> bool:
-    """Return whether Prophet is there; the service does not need it."""
-    return importlib.util.find_spec("prophet") is not None
 
 
 def scores(series: Series) -> dict[str, Floats]:

@@ -97,7 +97,6 @@ def test_hours_are_whole_and_gaps_take_their_part_out() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not prophet_peer.installed(), reason="Prophet is not installed")
 @pytest.mark.filterwarnings("ignore")
 def test_prophets_bands_lie_in_order_and_flag_a_burst() -> None:
     score = prophet_peer.scores(burst(10, 9 * IN_DAY))

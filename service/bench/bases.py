@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from service.bench import BenchError, oracle
 from service.bench.calibration import PARTS
 from service.bench.oracle import Known
 from service.bench.quiet import draw, play
+from service.clock import posix
 
 BUDGET = 0.5
 HORIZON = 12 * HOUR
@@ -102,7 +102,7 @@ def sources(data: Path | None, count: int) -> list[Recorded | None]:
     try:
         truth = json.loads((folder / "truth.json").read_text())
         found = [
-            Recorded(folder / kind / f"{name}.csv", _posix(entry["onset"] if kind == "replays" else entry["labels"][0]))
+            Recorded(folder / kind / f"{name}.csv", posix(entry["onset"] if kind == "replays" else entry["labels"][0]))
             for kind in ("replays", "tweets")
             for name, entry in sorted(truth[kind].items())
         ]
@@ -110,10 +110,6 @@ def sources(data: Path | None, count: int) -> list[Recorded | None]:
         raise BenchError(f"{data}: no series with truth.json: {error!r}") from error
     chosen = np.unique(np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int))
     return [found[i] for i in chosen]
-
-
-def _posix(written: str) -> float:
-    return datetime.fromisoformat(written).timestamp()
 
 
 def _all(share: float | None, like: Floats) -> Floats | None:

@@ -7,11 +7,8 @@ bind.
 """
 
 import argparse
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 import numpy as np
 
@@ -22,6 +19,7 @@ from service.backtest import Closed, backtest
 from service.bench import Figures
 from service.bench.live import live
 from service.bench.quiet import WEEK, Brand, Quiet, draw, play
+from service.bench.recorded import processors
 
 BUDGETS = (0.1, 0.5, 2.0)
 PARTS = 5
@@ -90,9 +88,9 @@ CLASSES: dict[str, Callable[[Brand], bool]] = {
 def measure(arguments: argparse.Namespace) -> Figures:
     """Give false pages a brand-week over the budget, with intervals of 95 in 100 over brands, and by class of brand."""
     size = SHORT if arguments.short else DEFAULT
-    tasks = [(arguments.seed, number, size) for number in range(size.brands)]
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("forkserver")) as pool:
-        return figures(list(pool.map(outcome, tasks)), size, arguments.seed)
+    tasks = [((arguments.seed, number, size),) for number in range(size.brands)]
+    with processors() as each:
+        return figures(list(each(outcome, tasks)), size, arguments.seed)
 
 
 def outcome(task: tuple[int, int, Size]) -> Outcome:

@@ -6,12 +6,9 @@ Detector and oracle have the same alert budget; what is not caught within HORIZO
 """
 
 import argparse
-import os
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from math import exp, log
-from multiprocessing import get_context
 
 import numpy as np
 from numpy.random import Generator
@@ -22,6 +19,7 @@ from detectors.series import Bools, Floats, Series
 from detectors.watch import Watch, lookback, rehearse
 from service.bench import BenchError, Figures, oracle
 from service.bench.bases import BUDGET, HORIZON, LEAST_DAYS, Base, Recorded, recorded, simulated, sources
+from service.bench.recorded import processors
 from service.policy import OPENS
 
 LEAST_STRENGTH, MOST_STRENGTH = 0.05, 3.0
@@ -63,9 +61,9 @@ class Race:
 def measure(arguments: argparse.Namespace) -> Figures:
     """Give median delays in minutes of detector and oracle, and how many revolts were caught."""
     count, each = (8, 4) if arguments.short else (60, 12)
-    tasks = [(path, arguments.seed, number, each) for number, path in enumerate(sources(arguments.data, count))]
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("forkserver")) as pool:
-        races = [race for found in pool.map(races_of, tasks) for race in found]
+    tasks = [((path, arguments.seed, number, each),) for number, path in enumerate(sources(arguments.data, count))]
+    with processors() as run:
+        races = [race for found in run(races_of, tasks) for race in found]
     if not races:
         raise BenchError(f"no series under {arguments.data} has {LEAST_DAYS:g} quiet days and {HORIZON / HOUR:g} hours")
     return figures(races)

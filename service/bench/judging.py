@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from detectors.series import Floats
 from service.backtest import Closed, Escalated, Happening, Opened, backtest
 from service.bench import Figures
-from service.bench.recorded import Recorded, posix
+from service.bench.recorded import Recorded
+from service.clock import posix
 
 MINUTE, HOUR, DAY, WEEK = 60.0, 3600.0, 86400.0, 7 * 86400.0
 

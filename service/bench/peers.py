@@ -156,21 +156,16 @@ def flagged(flags: Bools, times: Floats) -> list[Page]:
     return [Page(a, b) for a, b in zip(times[rows[first]].tolist(), times[rows[last]].tolist(), strict=True)]
 
 
-def names() -> list[str]:
-    """Return the rules, and Prophet."""
-    return [*RULES, PROPHET]
-
-
 def on_labels(series: Sequence[Recorded], each: Each, rules: Sequence[str] | None = None) -> Figures:
     """Return `peer_NAME_published_hits` and `peer_NAME_hits_BUDGET`, with the false pages a brand-week of each."""
     good = operator.attrgetter("hits")
-    return _figures(series, each, rules or names(), judge_labels, label_figures, good)
+    return _figures(series, each, rules or (*RULES, PROPHET), judge_labels, label_figures, good)
 
 
 def on_replays(series: Sequence[Recorded], each: Each, rules: Sequence[str] | None = None) -> Figures:
     """Return `peer_NAME_published_caught` and `peer_NAME_caught_BUDGET`, with delays and false pages of each."""
     good = operator.attrgetter("caught")
-    return _figures(series, each, rules or names(), judge_replay, replay_figures, good)
+    return _figures(series, each, rules or (*RULES, PROPHET), judge_replay, replay_figures, good)
 
 
 def judge_peer(name: str, one: Recorded, judge: Judge) -> Judged:

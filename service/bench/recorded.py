@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from detectors.series import Floats, Series
 from service.bench import BenchError
+from service.clock import posix
 from service.recording import RecordingError, read
 
 FOLDER = Path("../shared/data/series")
@@ -71,16 +71,6 @@ def load(root: Path, kind: str) -> list[Recorded]:
         return [_recorded(root / kind / f"{name}.csv", truth) for name, truth in sorted(truths.items())]
     except (OSError, ValueError, KeyError, TypeError, RecordingError) as error:
         raise BenchError(f"{root}: {kind} can't be read: {error}") from error
-
-
-def posix(text: str) -> float:
-    """Return the POSIX time of an instant in ISO 8601, UTC where no offset is given.
-
-    >>> posix("1970-01-01T00:01:00Z")
-    60.0
-    """
-    instant = datetime.fromisoformat(text)
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
 
 
 def brand(name: str) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 from service.bench import Figures
 from service.bench.judging import HOUR, IN_TIME, WEEK, Page, interval, judge_replay, play, replay_figures
 from service.bench.peers import on_replays
-from service.bench.recorded import BUDGETS, Each, Recorded, folder, load, posix, processors
+from service.bench.recorded import BUDGETS, Each, Recorded, folder, load, processors
+from service.clock import posix
 
 SHORT_BUDGET, SHORT_STRIDE = 0.5, 4
 """The short mode takes one budget, and every fourth revolt by name: all brands and strengths come in."""

@@ -51,6 +51,11 @@ def check(sources: Mapping[str, Series]) -> Series:
     return first
 
 
+def cut(sources: Mapping[str, Series], first: int, last: int) -> dict[str, Series]:
+    """Buckets `first` to `last` (not included) of every source, as views."""
+    return {name: series.rows(first, last) for name, series in sources.items()}
+
+
 def fit(
     sources: Mapping[str, Series], forecaster: Forecaster, unknown: Bools, utc_offset: float
 ) -> tuple[dict[str, Normal], Sums]:

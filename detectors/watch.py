@@ -128,7 +128,7 @@ def fit(
         calibration = _taught(previous, by_source, first, mask, campaign, utc_offset)
     years = HISTORY_YEARS * yearly.YEAR if forecaster is yearly.fit else 0.0
     oldest = max(0, n - round(max(HISTORY_SECONDS, HISTORY_STEPS * step, years) / step))
-    recent = {name: series.rows(oldest, n) for name, series in by_source.items()}
+    recent = sources.cut(by_source, oldest, n)
     normals, past = sources.fit(recent, forecaster, (mask | campaign)[oldest:], utc_offset)
     lengths = sum(windows(step), ())
     return Watch(
@@ -162,7 +162,7 @@ def rehearse(
     watch: Watch | None = None
     for last in [*range(stride, len(first), stride), len(first)]:
         watch = fit(
-            {name: series.rows(0, last) for name, series in by_source.items()},
+            sources.cut(by_source, 0, last),
             budget=budget,
             previous=watch,
             mask=None if mask is None else mask[:last],
@@ -188,7 +188,7 @@ def _taught(
     if watch.spreads is None or new == n:
         return watch.calibration
     context = max(0, new - round(lookback(step) / step))
-    recent = {name: series.rows(context, n) for name, series in by_source.items()}
+    recent = sources.cut(by_source, context, n)
     mask, campaign = mask[context:], campaign[context:]
     rows, lengths = np.arange(new - context, n - context), watch.spreads.lengths
     calm = sources.expect(recent, watch.normals, mask, utc_offset)

@@ -4,11 +4,11 @@ import json
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -49,10 +49,32 @@ class Closed:
 Happening = Opened | Escalated | Closed
 
 
+class Buckets(Protocol):
+    """What can be played: a `Series`, or those of several sources in the same buckets."""
+
+    @property
+    def start(self) -> float:
+        """POSIX time of the first bucket's begin."""
+        ...
+
+    @property
+    def step(self) -> float:
+        """Seconds of a bucket."""
+        ...
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def rows(self, first: int, last: int) -> Series | Mapping[str, Series]:
+        """Buckets `first` to `last` (not included)."""
+        ...
+
+
 class Backtest:
     """One run through one series; what it yields of a row depends on no later row."""
 
-    def __init__(self, series: Series, *, budget: float, campaign: Bools | None, forecaster: Forecaster) -> None:
+    def __init__(self, series: Buckets, *, budget: float, campaign: Bools | None, forecaster: Forecaster) -> None:
         self.series, self.budget, self.forecaster = series, budget, remembering(forecaster)
         self.campaign = np.zeros(len(series), dtype=np.bool_) if campaign is None else campaign
         self.standing = Standing()
@@ -114,7 +136,7 @@ class Backtest:
 
 
 def backtest(
-    series: Series,
+    series: Buckets,
     *,
     budget: float = 0.5,
     campaign: Bools | None = None,

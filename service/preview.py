@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import cast
 
 import numpy as np
 from pydantic import AwareDatetime, BaseModel, Field
 
 from detectors.series import Bools, Series
+from detectors.sources import cut
 from detectors.verdict import Verdict
 from service.backtest import Escalated, Opened, backtest
 from service.policy import severity
@@ -97,7 +97,7 @@ def preview(past: Past, budgets: Sequence[float]) -> Preview:
 
 @dataclass(frozen=True)
 class _BySource:
-    """What a backtest needs of a `Series`, for the series of several sources that are cut together."""
+    """The series of several sources, cut together."""
 
     sources: Mapping[str, Series]
     start: float
@@ -109,14 +109,14 @@ class _BySource:
 
     def rows(self, first: int, last: int) -> dict[str, Series]:
         """Buckets `first` to `last` (not included) of every source, as views."""
-        return {name: series.rows(first, last) for name, series in self.sources.items()}
+        return cut(self.sources, first, last)
 
 
 def _run(past: Past, budget: float) -> list[Alert]:
     """All alerts of the history; the clock is the brand's own, so that days and weekdays are."""
     local = {name: replace(series, start=series.start + past.utc_offset) for name, series in past.sources.items()}
     first = next(iter(local.values()))
-    every = cast("Series", _BySource(local, first.start, first.step, len(first)))
+    every = _BySource(local, first.start, first.step, len(first))
     found: list[Alert] = []
     for happening in backtest(every, budget=budget, campaign=past.campaign):
         at = _utc(first.start - past.utc_offset + first.step * happening.row)

@@ -49,10 +49,12 @@ def hours(by_source: Mapping[str, Series], unusual: Bools, utc_offset: float, st
     normal = {name: np.full((3, len(told[name])), np.nan) for name in told}
     for begin in range(first, last, a_day):
         end = min(begin + a_day, last)
-        watch = fit(_cut(by_source, 0, begin), mask=unusual[:begin], utc_offset=utc_offset) if begin else None
+        watch = fit(sources.cut(by_source, 0, begin), mask=unusual[:begin], utc_offset=utc_offset) if begin else None
         if watch is None or watch.spreads is None:
             continue
-        day = sources.expect(_cut(by_source, begin, end), watch.normals, np.zeros(end - begin, np.bool_), utc_offset)
+        day = sources.expect(
+            sources.cut(by_source, begin, end), watch.normals, np.zeros(end - begin, np.bool_), utc_offset
+        )
         place = slice((begin - first) // each, (end - first) // each)
         told["mentions"][place] = _hourly(np.where(day.known, day.mentions, np.nan), each)
         normal["mentions"][:, place] = _band(watch, watch.spreads.mentions, _hourly(day.expected, each))
@@ -62,10 +64,6 @@ def hours(by_source: Mapping[str, Series], unusual: Bools, utc_offset: float, st
             normal["negative"][:, place] = _band(watch, watch.spreads.negative, usual)
     bands = {name: _told(told[name], normal[name]) for name in told}
     return Hours(start=datetime.fromtimestamp(series.start + first * step, UTC), **bands)
-
-
-def _cut(by_source: Mapping[str, Series], first: int, last: int) -> dict[str, Series]:
-    return {name: series.rows(first, last) for name, series in by_source.items()}
 
 
 def _sum(by_source: Mapping[str, Series], name: str, first: int, last: int) -> Floats:

@@ -68,7 +68,9 @@ def fields_of(model: type[BaseModel]) -> Any:
     for name, field in model.model_fields.items():
         kind: Any = Annotated[_without_models(field.annotation), Field(description=field.description), *field.metadata]
         found[name] = kind if field.is_required() else NotRequired[kind]
-    return with_config(model.model_config)(cast(Any, TypedDict)(model.__name__, found))
+    # Keys come again and again; a cache of values would only be searched in vain.
+    config: ConfigDict = {**model.model_config, "cache_strings": "keys"}
+    return with_config(config)(cast(Any, TypedDict)(model.__name__, found))
 
 
 def _without_models(kind: Any) -> Any:

@@ -1,174 +1,51 @@
-"""What a brand is: the query its mentions match. Words, "phrases", #hashtags and @handles, joined by AND and OR.
+"""What a brand is: the query its mentions match, in the Boolean language that PR people know (docs/query.md)."""
 
-Folding comes first (one form for all ways to write a word, and what a whole word is), then the tree, then the parser.
-"""
-
-import re
 import unicodedata
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from typing import NoReturn, Protocol
+
+from collectors import query_fields
+from collectors.fold import fold, fold_cased
+from collectors.query_fields import Field, Followers
+from collectors.query_tokens import Kind, QueryError, Token, tokens
+from collectors.query_tree import (
+    OPERATORS,
+    And,
+    Cased,
+    Leaf,
+    Near,
+    Node,
+    Not,
+    Or,
+    Phrase,
+    Prefix,
+    Sayable,
+    Term,
+    asks,
+)
+from collectors.reading import MAX_TERM_LENGTH
+
+__all__ = ["Query", "QueryError", "parse"]
 
 MAX_LENGTH = 20_000
 """Characters a query may have: room for MAX_TERMS long phrases."""
 
 MAX_TERMS = 500
-"""Terms a query may have; longer lists are better split over two brands than read by anyone."""
+"""Terms and filters a query may have; longer lists are better split over two brands than read by anyone."""
 
-MAX_TERM_LENGTH = 200
-"""Characters of one word or phrase: bounds how many terms can end at one place of a text."""
+MAX_DEPTH = 32
+"""Parentheses and NOTs within each other; people write three."""
 
-_ERASED = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
-    "\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
-)
-"""Code points that cannot be seen (Unicode's default ignorables), and lone surrogates, which no encoder takes."""
+MAX_NESTED = 8
+"""Terms of a query that may end alike (air, "acme air", "my acme air"): bounds what is found at one place of a text."""
 
-_SAME = (("’", "'"), ("‘", "'"), ("ʼ", "'"), ("‐", "-"), ("–", "-"), ("—", "-"), ("ı", "i"))
-"""What people write for the same word, and NFKC keeps apart: apostrophes, dashes, the Turkish i."""
+MAX_DISTANCE = 100
+"""Words of NEAR; what is further apart is another thought."""
 
-_DOTTED = re.compile("i\u0307+")  # what case folding makes of the Turkish capital
+MIN_PREFIX = 3
+"""Letters before a *: with fewer, most texts would match."""
 
-_LONG = 250
-"""Characters below which normalising is quick whatever the text: its time grows with the square of a run of marks."""
-
-_SPACELESS = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f"
-    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-"""Scripts that join words (Thai, Lao, Burmese, Khmer, Kana, Han) or hang endings on them (Hangul)."""
-
-
-@cache
-def _mark_runs() -> re.Pattern[str]:
-    marks = "".join(char for char in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(char))
-    return re.compile(f"[{marks}]{{31,}}")  # 30 is the most that a real text has: Unicode Annex 15, section 13
-
-
-def fold(text: str) -> str:
-    """Give the form in which texts and terms are compared.
-
-    NFKC and case folding; what cannot be seen is gone; apostrophes, dashes and the Turkish i are one; white space is
-    one space. Folding twice gives the same as once.
-    """
-    if text.isascii():
-        lower = text.lower()
-        if lower.isprintable() and "  " not in lower and not (lower[:1] == " " or lower[-1:] == " "):
-            return lower  # as most texts are: a third less time than to split and join
-        return " ".join(lower.split())
-    text = _ERASED.sub("", text)
-    if len(text) > _LONG and not unicodedata.is_normalized("NFKC", text):
-        text = _mark_runs().sub("", text)
-    text = _ERASED.sub("", unicodedata.normalize("NFKC", text).casefold())
-    for written, same in _SAME:
-        text = text.replace(written, same)
-    return " ".join(unicodedata.normalize("NFKC", _DOTTED.sub("i", text)).split())
-
-
-def is_spaceless(char: str) -> bool:
-    """Whether words of this character's script stand without spaces between them."""
-    return char > "\u0dff" and _SPACELESS.match(char) is not None
-
-
-def joins(char: str) -> bool:
-    """Whether a character goes on with the word beside it: letters, digits, _ and marks of scripts with spaces."""
-    if char.isalnum() or char == "_":
-        return not is_spaceless(char)
-    return char > "\u02ff" and unicodedata.category(char)[0] == "M" and not is_spaceless(char)
-
-
-def is_whole(text: str, start: int, end: int) -> bool:
-    """Whether text[start:end] stands as whole words: no letter goes on at either side. # and @ begin a word."""
-    if start > 0 and joins(text[start - 1]) and (text[start] in "#@" or joins(text[start])):
-        return False
-    return end == len(text) or not (joins(text[end]) and joins(text[end - 1]))
-
-
-def holds_whole(text: str, term: str) -> bool:
-    """Whether `term` occurs in `text` as whole words, both folded."""
-    start = text.find(term)
-    while start >= 0:
-        if is_whole(text, start, start + len(term)):
-            return True
-        start = text.find(term, start + 1)
-    return False
-
-
-class QueryError(ValueError):
-    """A query that cannot be read: what is wrong, at which column (from 1), and what would be right."""
-
-    def __init__(self, message: str, column: int, expected: str) -> None:
-        super().__init__(f"column {column}: {message}; expected {expected}")
-        self.message = message
-        self.column = column
-        self.expected = expected
-
-
-class Node(Protocol):
-    """A part of a query's tree; each is frozen and prints as text that parses to the same tree."""
-
-    def terms(self) -> Iterator[str]:
-        """Every term below, folded, in the order written."""
-        ...
-
-    def holds(self, found: Container[str]) -> bool:
-        """Whether it is true where exactly the terms in `found` occur."""
-        ...
-
-
-@dataclass(frozen=True)
-class Term:
-    """A word, phrase, #hashtag or @handle, folded; true where it occurs as whole words."""
-
-    text: str
-
-    def terms(self) -> Iterator[str]:
-        """Give the term."""
-        yield self.text
-
-    def holds(self, found: Container[str]) -> bool:
-        """Whether the term was found."""
-        return self.text in found
-
-    def __str__(self) -> str:
-        return self.text if _is_plain(self.text) else f'"{self.text}"'
-
-
-@dataclass(frozen=True)
-class And:
-    """True where all parts are."""
-
-    parts: tuple[Node, ...]
-
-    def terms(self) -> Iterator[str]:
-        """Every term below."""
-        return (term for part in self.parts for term in part.terms())
-
-    def holds(self, found: Container[str]) -> bool:
-        """Whether all parts hold."""
-        return all(part.holds(found) for part in self.parts)
-
-    def __str__(self) -> str:
-        return " AND ".join(map(str, self.parts))
-
-
-@dataclass(frozen=True)
-class Or:
-    """True where any part is."""
-
-    parts: tuple[Node, ...]
-
-    def terms(self) -> Iterator[str]:
-        """Every term below."""
-        return (term for part in self.parts for term in part.terms())
-
-    def holds(self, found: Container[str]) -> bool:
-        """Whether any part holds."""
-        return any(part.holds(found) for part in self.parts)
-
-    def __str__(self) -> str:
-        return " OR ".join(map(str, self.parts))
+_A_TERM = 'a word, a "phrase", a #hashtag or a @handle'
 
 
 @dataclass(frozen=True)
@@ -177,103 +54,227 @@ class Query:
 
     root: Node
 
-    @property
-    def terms(self) -> frozenset[str]:
-        """Every term, folded."""
-        return frozenset(self.root.terms())
-
-    def matches(self, folded_text: str) -> bool:
-        """Whether a text matches that went through `fold`."""
-        return self.root.holds({term for term in self.terms if holds_whole(folded_text, term)})
-
     def __str__(self) -> str:
         return str(self.root)
 
 
-_OPERATORS = frozenset({"and", "or", "not"})
-_QUOTES = '"“”„＂'
-_TOKEN = re.compile(
-    rf"[{_QUOTES}](?P<phrase>[^{_QUOTES}]*)[{_QUOTES}]|(?P<quote>[{_QUOTES}])|(?P<word>[^{_QUOTES}\s]+)"
-)
-_RESERVED = {
-    "(": ("parentheses are not supported yet", "words joined by AND and OR; AND binds first"),
-    ")": ("parentheses are not supported yet", "words joined by AND and OR; AND binds first"),
-    "*": ("wildcards are not supported yet", "each form of the word, joined by OR"),
-    ":": ("field filters are not supported yet", 'words only; a text with a colon goes in "quotes"'),
-    "|": ("| is not an operator", "OR"),
-    "$": ("cashtags are not supported yet", 'a word; to look for the text itself put it in "quotes"'),
-}
-_A_TERM = 'a word, a "phrase", a #hashtag or a @handle'
-
-
 def parse(text: str) -> Query:
-    """Read a query: `acme "acme air" OR #acmeair OR @acme`; a space means AND, and AND binds before OR.
+    """Read a query: `(acme OR @acme) refund* NOT "acme of hazzard"`; a space means AND, and AND binds before OR.
 
     Raises QueryError where the text is not of this language, or over a limit.
     """
     if len(text) > MAX_LENGTH:
         raise QueryError(f"the query has {len(text)} characters", MAX_LENGTH + 1, f"at most {MAX_LENGTH}")
-    branches: list[list[Term]] = [[]]
-    count = 0
-    operator = "the query"
-    for token in _TOKEN.finditer(text):
-        word, column = token["word"], token.start() + 1
-        if word in ("AND", "OR"):
-            if operator:
-                raise QueryError(f"{word} stands where a term should", column, _A_TERM)
-            operator = word
-            if word == "OR":
-                branches.append([])
-            continue
-        count += 1
-        if count > MAX_TERMS:
-            raise QueryError(f"more than {MAX_TERMS} terms", column, f"at most {MAX_TERMS}")
-        branches[-1].append(_term(token, column))
-        operator = ""
-    if operator == "the query":
+    parser = _Parser(text)
+    if parser.at("end"):
         raise QueryError("the query is empty", 1, _A_TERM)
-    if operator:
-        raise QueryError(f"nothing follows {operator}", len(text.rstrip()) + 1, _A_TERM)
-    nodes = tuple(branch[0] if len(branch) == 1 else And(tuple(branch)) for branch in branches)
-    return Query(nodes[0] if len(nodes) == 1 else Or(nodes))
+    root = parser.any_of(0)
+    if parser.at("close"):
+        raise QueryError("a ) without its (", parser.token.column, "parentheses in pairs")
+    if not asks(root):
+        raise QueryError("the query would match whatever is not excluded", 1, "a word beside NOT, as acme NOT air")
+    _bound_nesting(root.leaves())
+    return Query(root)
 
 
-def _term(token: re.Match[str], column: int) -> Term:
-    if token["quote"] is not None:
-        raise QueryError("the quotation mark is not closed", column, 'a closing "')
-    written = token["phrase"]
-    if written is None:
-        written = token["word"]
-        _refuse_reserved(written, column)
-    folded = fold(written)
-    if not any(char.isalnum() or unicodedata.category(char) == "So" for char in folded):
-        raise QueryError(f"{token[0][:40]} holds no letter, digit or emoji", column, _A_TERM)
+class _Parser:
+    """Recursive descent, one token ahead; `depth` counts parentheses and NOTs around."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = tokens(text)
+        self.token = next(self._tokens)
+        self._before = "the query"
+        self._count = 0
+
+    def at(self, *kinds: Kind) -> bool:
+        return self.token.kind in kinds
+
+    def _step(self) -> Token:
+        taken, self._before = self.token, self.token.text
+        self.token = next(self._tokens, self.token)
+        return taken
+
+    def any_of(self, depth: int) -> Node:
+        parts = [self._all_of(depth)]
+        while self.at("or"):
+            self._step()
+            parts.append(self._all_of(depth))
+        flat = [p for part in parts for p in (part.parts if isinstance(part, Or) else (part,))]
+        return flat[0] if len(flat) == 1 else Or(tuple(flat))
+
+    def _all_of(self, depth: int) -> Node:
+        parts = [self._one(depth)]
+        while not self.at("or", "close", "end"):
+            if self.at("and"):
+                self._step()
+            parts.append(self._one(depth))
+        flat = [p for part in parts for p in (part.parts if isinstance(part, And) else (part,))]
+        return flat[0] if len(flat) == 1 else And(tuple(flat))
+
+    def _one(self, depth: int) -> Node:
+        if not self.at("not", "minus"):
+            return self._near(depth)
+        sign = self._step()
+        if sign.kind == "minus" and (self.token.column != sign.end or self.at("end")):
+            raise QueryError("a - stands alone", sign.column, '-word, NOT word, or "-" in quotes')
+        return Not(self._one(self._deeper(depth, sign)))
+
+    def _near(self, depth: int) -> Node:
+        column = self.token.column
+        left = self._primary(depth)
+        if not self.at("near"):
+            return left
+        operator = self._step()
+        distance = _distance(operator)
+        left_side = _choices(left, column)
+        column = self.token.column
+        right_side = _choices(self._primary(depth), column)
+        if self.at("near"):
+            raise QueryError(
+                "NEAR joins two sides", self.token.column, "pairs joined by AND: (a NEAR/3 b) AND (b NEAR/3 c)"
+            )
+        return Near(left_side, right_side, distance)
+
+    def _primary(self, depth: int) -> Node:
+        token = self.token
+        if self.at("open"):
+            self._step()
+            inner = self.any_of(self._deeper(depth, token))
+            if not self.at("close"):
+                raise QueryError("the parenthesis is not closed", token.column, "a closing )")
+            self._step()
+            return inner
+        if self.at("end"):
+            if self._before in "(（﹙":
+                raise QueryError("the parenthesis is not closed", token.column, f"{_A_TERM} and a closing )")
+            raise QueryError(f"nothing follows {self._before}", token.column, _A_TERM)
+        if not self.at("word", "phrase", "cased", "field"):
+            raise QueryError(f"{token.text} stands where a term should", token.column, _A_TERM)
+        self._count += 1
+        if self._count > MAX_TERMS:
+            raise QueryError(f"more than {MAX_TERMS} terms", token.column, f"at most {MAX_TERMS}")
+        self._step()
+        return _leaf(token)
+
+    def _deeper(self, depth: int, token: Token) -> int:
+        if depth == MAX_DEPTH:
+            raise QueryError(
+                f"more than {MAX_DEPTH} parentheses and NOTs within each other", token.column, f"at most {MAX_DEPTH}"
+            )
+        return depth + 1
+
+
+def _leaf(token: Token) -> Node:
+    if token.kind == "phrase":
+        return _phrase(token)
+    if token.kind == "cased":
+        return _cased(token)
+    if token.kind == "field":
+        return _field(token)
+    return _word(token)
+
+
+def _word(token: Token) -> Term | Prefix:
+    folded = fold(token.text)
+    if folded in OPERATORS:
+        raise QueryError(
+            f"is {token.text} an operator or a word?", token.column, f'{folded.upper()}, or "{folded}" in quotes'
+        )
+    if "|" in folded:
+        raise QueryError("| is not an operator", token.column + _place(token.text, "|"), "OR")
+    if "*" not in folded:
+        return Term(_sound(token, folded))
+    at = folded.index("*")
+    if at < len(folded) - 1 or not at:
+        column = token.column + _place(token.text, "*")
+        raise QueryError("a * stands only at a word's end", column, "the beginning of the word and then *, as refund*")
+    if not _begins_enough(folded[:at]):
+        raise QueryError(
+            f"{token.text} would match too much", token.column, f"at least {MIN_PREFIX} letters before the *"
+        )
+    return Prefix(_sound(token, folded[:at]))
+
+
+def _phrase(token: Token) -> Sayable:
+    """Read what stood in quotes: after MIN_PREFIX letters a word's last * is a wildcard, any other means itself."""
+    folded = _sound(token, fold(token.text))
+    if "*" not in folded:
+        return Term(folded)
+    parts: list[Term | Prefix] = []
+    words: list[str] = []
+    for word in folded.split(" "):
+        begun = word[:-1]
+        if word[-1] == "*" and _begins_enough(begun):
+            parts.append(Prefix(" ".join([*words, begun])))
+            words = []
+        else:
+            words.append(word)
+    if words:
+        parts.append(Term(_sound(token, " ".join(words))))
+    return parts[0] if len(parts) == 1 else Phrase(tuple(parts))
+
+
+def _cased(token: Token) -> Cased:
+    written = fold_cased(token.text)
+    if any(char in written for char in '{}"“”„'):
+        raise QueryError("quotes and braces cannot stand within braces", token.column, "the words alone, as {New York}")
+    _sound(token, fold(written))
+    return Cased(_sound(token, written))
+
+
+def _field(token: Token) -> Field | Followers:
+    name = fold(token.name)
+    if name not in query_fields.NAMES:
+        names = ", ".join(f"{known}:" for known in query_fields.NAMES)
+        raise QueryError(
+            f"there is no filter {token.name[:40]}:", token.column, f'{names}; a text with a colon goes in "quotes"'
+        )
+    try:
+        return query_fields.field(name, token.text)
+    except ValueError as error:
+        raise QueryError(f"{name}: cannot be {token.text[:40] or 'nothing'}", token.column, str(error)) from None
+
+
+def _sound(token: Token, folded: str) -> str:
+    if not folded.isalnum() and not any(char.isalnum() or unicodedata.category(char) == "So" for char in folded):
+        written = f'"{token.text}"' if token.kind == "phrase" else token.text
+        raise QueryError(f"{written[:40]} holds no letter, digit or emoji", token.column, _A_TERM)
     if len(folded) > MAX_TERM_LENGTH:
-        raise QueryError(f"a term of {len(folded)} characters", column, f"at most {MAX_TERM_LENGTH}")
-    return Term(folded)
+        raise QueryError(f"a term of {len(folded)} characters", token.column, f"at most {MAX_TERM_LENGTH}")
+    return folded
 
 
-def _refuse_reserved(word: str, column: int) -> None:
-    def refuse(message: str, expected: str, offset: int = 0) -> NoReturn:
-        raise QueryError(message, column + offset, expected)
-
-    folded = fold(word)
-    if word == "NOT" or folded.startswith("-"):
-        refuse("NOT is not supported yet", "words joined by AND and OR")
-    if word == "NEAR" or word.startswith("NEAR/"):
-        refuse("NEAR is not supported yet", 'a "phrase", or AND')
-    if folded in _OPERATORS:
-        refuse(f"is {word} an operator or a word?", f'{folded.upper()}, or "{folded}" in quotes')
-    for offset, char in enumerate(word):
-        plain = unicodedata.normalize("NFKC", char)
-        if plain in _RESERVED:
-            refuse(*_RESERVED[plain], offset)
+def _distance(operator: Token) -> int:
+    number = operator.text.removeprefix("NEAR").removeprefix("/")
+    if not (number.isascii() and number.isdigit() and len(number) < 4 and 1 <= int(number) <= MAX_DISTANCE):
+        raise QueryError(
+            f"{operator.text[:40]} does not say how near", operator.column, f"NEAR/5: words from 1 to {MAX_DISTANCE}"
+        )
+    return int(number)
 
 
-def _is_plain(term: str) -> bool:
-    return not (
-        " " in term
-        or term.startswith("-")
-        or term in _OPERATORS
-        or any(unicodedata.normalize("NFKC", char) in _RESERVED for char in term)
-    )
+def _choices(side: Node, column: int) -> tuple[Sayable, ...]:
+    """Return what a side of NEAR may be."""
+    parts = side.parts if isinstance(side, Or) else (side,)
+    found = tuple(part for part in parts if isinstance(part, Sayable))
+    if len(found) < len(parts):
+        raise QueryError("NEAR joins words, phrases, and ORs of them", column, "as (acme OR @acme) NEAR/5 refund*")
+    return found
+
+
+def _bound_nesting(leaves: Iterator[Leaf]) -> None:
+    keys = {leaf.key.strip() for leaf in leaves if isinstance(leaf, Term | Prefix | Cased)}
+    for key in keys if len(keys) > MAX_NESTED else ():
+        alike = sum(key[at:] in keys for at in range(len(key)))
+        if alike > MAX_NESTED:
+            raise QueryError(f"{alike} terms end alike, as {key[:40]} does", 1, f"at most {MAX_NESTED}")
+
+
+def _begins_enough(text: str) -> bool:
+    """Whether a wildcard may follow: at least MIN_PREFIX letters of the last word stand before it."""
+    word = text.rpartition(" ")[2]
+    return word[-1:].isalnum() and sum(char.isalnum() for char in word) >= MIN_PREFIX
+
+
+def _place(word: str, sign: str) -> int:
+    return next((at for at, char in enumerate(word) if unicodedata.normalize("NFKC", char) == sign), 0)

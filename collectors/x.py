@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from collectors.collector import Batch, CollectorError, Declaration
 from collectors.mention import Author, Count, Mention
+from collectors.query import parse
+from collectors.x_rule import rule
 
 if TYPE_CHECKING:
     from collectors.outbound import Outbound
@@ -160,7 +162,11 @@ class XCollector:
     ) -> None:
         self._settings = settings
         self._brand = brand
-        self._query = query
+        asked = rule(parse(query))
+        self._query, self._exact = asked.text, asked.exact
+        if not (settings.posts or asked.exact):
+            raise CollectorError("X cannot say all of the query, so that its counts are of more; set posts: true")
+        self._counts = settings.counts and asked.exact  # counts of more than the brand's posts would be false
         self._token = bearer_token
         self._client = _client_class()(bearer_token, outbound, base_url)
 
@@ -173,7 +179,7 @@ class XCollector:
         import tweepy
 
         try:
-            if self._settings.counts and not (self._settings.posts and cursor.get("turn") == "posts"):
+            if self._counts and not (self._settings.posts and cursor.get("turn") == "posts"):
                 return await self._poll_counts(cursor, now)
             if self._settings.posts:
                 return await self._poll_posts(cursor, now)
@@ -263,7 +269,7 @@ class XCollector:
         skipped = 0
         for item in items:
             try:
-                mention = read_post(item, users, self._brand)
+                mention = read_post(item, users, self._brand if self._exact else None)
                 mentions[mention.id] = mention
             except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError):
                 skipped += 1
@@ -282,7 +288,7 @@ class XCollector:
         return Batch(
             mentions=list(mentions.values()),
             cursor=after,
-            complete_until=None if self._settings.counts or rest else now - lag,
+            complete_until=None if self._counts or rest else now - lag,
             cost=len(items) * self._settings.price_per_post,
             more=more,
             skipped=skipped,
@@ -307,8 +313,8 @@ class XCollector:
         return answer
 
 
-def read_post(item: Mapping[str, Any], users: Mapping[str, Author], brand: str) -> Mention:
-    """One post of an answer as a mention of `brand`, whose query X has matched.
+def read_post(item: Mapping[str, Any], users: Mapping[str, Author], brand: str | None) -> Mention:
+    """One post of an answer as a mention of `brand`, whose query X has matched; None where it must be matched again.
 
     An edited post keeps the identity of its first version.
 
@@ -334,7 +340,7 @@ def read_post(item: Mapping[str, Any], users: Mapping[str, Author], brand: str) 
         engagement=_engagement(post.public_metrics),
         reply_to=refers.get("replied_to"),
         repost_of=refers.get("retweeted"),
-        brands=[brand],
+        brands=[brand] if brand else None,
     )
 
 

@@ -101,11 +101,17 @@ def parser() -> Parser:
         _store(one)
         one.add_argument("--data-dir", type=Path, help="where the embedded store keeps its data")
 
-    add("annotate", "service.annotate", "one text a line in, one JSON object a line out")
+    _sentiment(add("annotate", "service.annotate", "one text a line in, one JSON object a line out"))
+    query = add("query", "service.query_command", "which texts a query matches, one a line, and which terms did it")
+    query.add_argument("query", metavar="QUERY", help="as a brand has it: docs/query.md")
+    query.add_argument("file", nargs="?", type=Path, metavar="FILE", help="texts; by default standard input")
+    query.add_argument("--mentions", action="store_true", help="each line is a mention as JSON: filters need it")
+    query.add_argument("--format", choices=["json", "table"], default="table")
     bench = add("bench", "service.bench", "measures a part of the service")
     bench.add_argument("name", metavar="NAME", help="ingest, count, annotate, tweets, replays, ...")
     bench.add_argument("--format", choices=["json", "table"], default="table")
     _load(bench)
+    _sentiment(bench)
     sources = add("sources", "service.sources", "what can be listened to, what it needs and costs")
     sources.add_argument("--format", choices=["json", "table"], default="table")
     doctor = add("doctor", "service.doctor", "says what is configured, reachable, behind, or missing")
@@ -131,6 +137,14 @@ def _number(text: str) -> int:
     if not (text.isdigit() and 1 <= int(text) <= 64):
         raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 to 64 is expected")
     return int(text)
+
+
+def _sentiment(to: Parser) -> None:
+    to.add_argument(
+        "--sentiment",
+        metavar="ENGINE",
+        help="linear (default), vader, or onnx:LANGUAGES:DIR, a classifier in DIR; also FORESHOCK_SENTIMENT",
+    )
 
 
 def _load(to: Parser) -> None:

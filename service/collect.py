@@ -159,7 +159,7 @@ class Collection:
         """Return the mention as the brand's: what the network did not match itself is matched here."""
         if mention.brands is not None:
             return mention
-        matched = brand in self._registry.matcher.match(mention.text)
+        matched = brand in self._registry.matcher.match(mention.text, mention.model_dump())
         return mention.model_copy(update={"brands": [brand]}) if matched else None
 
     async def _note(

@@ -85,25 +85,15 @@ class Ingest:
         """
         await self._open()
         now = await self._clock.now()
-        match = self._registry.matcher.match
+        taken = self._sound(items, now, receipt)
+        untold = [mention for mention in taken if mention.get("brands") is None]
+        matched = iter(self._registry.matcher.match_all(untold))
         waiting: _Waiting = defaultdict(list)
-        seen: set[tuple[object, ...]] = set()
-        for index, mention in items:
-            refusal = self._refusal(mention, now)
-            if refusal:
-                receipt.reject(index, *refusal)
-                continue
-            updated, deleted = mention.get("updated_at"), mention.get("deleted", False)
-            identity = (mention["source"], mention["id"], updated, deleted)
-            if identity in seen:
-                receipt.repeated += 1
-                continue
-            seen.add(identity)
-            receipt.accepted += 1
+        for mention in taken:
             brands = mention.get("brands")
             if brands is None:
-                brands = match(mention["text"])
-                if updated or deleted:
+                brands = next(matched)
+                if mention.get("updated_at") or mention.get("deleted"):
                     self._route_elsewhere(mention, brands, now, waiting)
             if brands:
                 receipt.matched += 1
@@ -116,6 +106,23 @@ class Ingest:
         if reason:
             raise Busy(reason)
         await self._registry.refresh()
+
+    def _sound(self, items: Iterable[tuple[int, Fields]], now: float, receipt: Receipt) -> list[Fields]:
+        """Return the mentions that can be taken, each once; the receipt says what became of every item."""
+        oldest, newest = (datetime.fromtimestamp(at, UTC) for at in (now - LATE, now + FUTURE))
+        found: dict[tuple[object, ...], Fields] = {}
+        for index, mention in items:
+            if mention.get("brands") or not oldest <= mention["published_at"] <= newest:
+                refusal = self._refusal(mention, now)
+                if refusal:
+                    receipt.reject(index, *refusal)
+                    continue
+            identity = mention["source"], mention["id"], mention.get("updated_at"), mention.get("deleted", False)
+            if found.setdefault(identity, mention) is mention:
+                receipt.accepted += 1
+            else:
+                receipt.repeated += 1
+        return list(found.values())
 
     def _route(self, mention: Fields, brands: list[str], now: float, waiting: _Waiting) -> None:
         """Put a mention where its brands are counted."""

@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from collectors.query import Query, QueryError, fold, parse
+from collectors.match import Matcher
+from collectors.query import QueryError, parse
 from service import keys
 from service.store import Store
 
@@ -29,20 +30,20 @@ async def search(store: Store, brands: list[str], query: str, limit: int, cursor
     Raises:
         ValueError: the query or the cursor can't be read.
     """
-    tree = _tree(query)
+    matcher = _matcher(query)
     before = _position(cursor)
     found: list[tuple[float, str, str, dict[str, Any]]] = []
     for brand in brands:
-        found += await _matching(store, brand, tree, before, limit + 1)
+        found += await _matching(store, brand, matcher, before, limit + 1)
     found.sort(key=lambda f: f[:3], reverse=True)
     page = found[:limit]
     more = f"{page[-1][0]:.0f}:{page[-1][1]}:{page[-1][2]}" if len(found) > limit else None
     return {"items": [item for *_, item in page], "next": more}
 
 
-def _tree(query: str) -> Query | None:
+def _matcher(query: str) -> Matcher | None:
     try:
-        return parse(query) if query.strip() else None
+        return Matcher({query: parse(query)}) if query.strip() else None
     except QueryError as error:
         raise ValueError(f"query: {error}") from None
 
@@ -58,7 +59,7 @@ def _position(cursor: str | None) -> tuple[float, str, str] | None:
 
 
 async def _matching(
-    store: Store, brand: str, tree: Query | None, before: tuple[float, str, str] | None, limit: int
+    store: Store, brand: str, matcher: Matcher | None, before: tuple[float, str, str] | None, limit: int
 ) -> list[tuple[float, str, str, dict[str, Any]]]:
     found: list[tuple[float, str, str, dict[str, Any]]] = []
     latest: Any = before[0] if before else "+inf"
@@ -68,7 +69,9 @@ async def _matching(
         )
         for (identity, at), mention in zip(pairs, await _read(store, brand, [i for i, _ in pairs]), strict=True):
             place = (at, brand, identity.decode())
-            if mention is None or (before and place >= before) or (tree and not tree.matches(fold(mention["text"]))):
+            if mention is None or (before and place >= before):
+                continue
+            if matcher and not matcher.match(mention["text"], mention):
                 continue
             found.append((*place, {"brand": brand, **mention}))
         if len(found) >= limit or len(pairs) < PAGE:

@@ -23,7 +23,7 @@ def test_help_is_quick() -> None:
     assert min(seconds() for _ in range(5)) < 0.5
 
 
-COMMANDS = ["serve", "api", "worker", "collect", "demo", "replay", "backtest", "annotate", "bench", "doctor", "sources"]
+COMMANDS = ["serve", "api", "worker", "collect", "demo", "replay", "backtest", "annotate", "query", "bench", "doctor", "sources"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

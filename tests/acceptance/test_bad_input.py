@@ -101,6 +101,13 @@ def test_lines_of_json_are_taken_and_a_broken_line_is_named(client: httpx.Client
     mixed = client.post("/v1/mentions", content="\n".join([lines[0], "{oops", lines[1]]), headers=headers)
     assert (mixed.status_code, mixed.json()["accepted"], mixed.json()["rejected"]) == (202, 2, 1)
     assert mixed.json()["errors"][0]["where"] == "line 2"
+    # Two on one line, and one over two lines: as many as there are lines, and yet none of them is one.
+    whole = json.dumps(mention(id="whole", text="quietbrand", brands=["quietbrand", "quietbrand"]))
+    begin, end = whole.split(', "quietbrand"]')
+    torn = client.post(
+        "/v1/mentions", content="\n".join([f"{lines[0]},{lines[1]}", begin, f'"quietbrand"]{end}']), headers=headers
+    )
+    assert torn.status_code == 422
     bad = client.post("/v1/mentions", content="{oops", headers=headers)
     assert bad.status_code == 422
     assert "line 1" in bad.json()["detail"]

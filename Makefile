@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8470
 SEED ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check lint bench chaos accuracy lock clean
+.PHONY: help demo run test check lint bench chaos fuzz accuracy sentiment lock clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -35,6 +35,12 @@ chaos: $(VENV)/dev.stamp ## kill everything for half an hour, count, and write R
 
 accuracy: $(VENV)/dev.stamp ## measure detection beside other tools, and write ACCURACY.md (DATA=folder of series)
 	@$(BIN)/python -m service.bench.accuracy $(if $(DATA),--data $(DATA))
+
+sentiment: $(VENV)/dev.stamp ## measure how well anger is told, and write SENTIMENT.md (DATA=folder of texts)
+	@$(BIN)/python -m service.bench.sentiment_card $(if $(DATA),--data $(DATA))
+
+fuzz: $(VENV)/dev.stamp ## annotate a million texts of any kind
+	@$(BIN)/pytest -m slow tests/collectors/test_annotate_fuzz.py
 
 lock: ## pin what pyproject.toml allows, with hashes (needs uv)
 	uv pip compile -q --universal --no-emit-index-url --no-emit-find-links --generate-hashes --no-header pyproject.toml -o requirements.lock

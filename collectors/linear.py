@@ -64,8 +64,9 @@ class Linear:
     """Multinomial logistic regression over words and pairs of words, negation-marked.
 
     The logits of negative and positive against neutral are bias + (sum of weights) / sqrt(number of words); a lexicon's
-    sums are linear in the words, and so are part of their weights. The bias is that of an even mix of classes, at which
-    the likeliest class is the label; the probabilities are mixed as `collectors.sentiment.mixed` says.
+    sums, and what the pieces of a word say, are linear in the words, and so are part of their weights. The bias is that
+    of an even mix of classes, at which the likeliest class is the label; the probabilities are mixed as
+    `collectors.sentiment.mixed` says.
     `collectors.train_sentiment` makes the weights, whose file names what they were learned from.
     Works on posts, comments and reviews in English; fails on sarcasm, on complaints without a telling word ("sat on the
     tarmac for 3 hours"), and in every other language.

@@ -1,9 +1,11 @@
 """How angry a text is: engines that give probabilities, and say where they cannot tell."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Literal, Protocol
 
 Label = Literal["negative", "neutral", "positive"]
@@ -43,6 +45,10 @@ def mixed(negative: float, neutral: float, positive: float) -> Sentiment:
     negative, neutral, positive = negative * MIX[0], neutral * MIX[1], positive * MIX[2]
     total = negative + neutral + positive
     return Sentiment(label, negative / total, positive / total)
+
+
+class EngineError(ValueError):
+    """An engine does not exist or cannot be loaded; the message is one sentence."""
 
 
 class Engine(Protocol):
@@ -114,21 +120,36 @@ def _linear() -> Engine:
 
 
 ENGINES: Mapping[str, Callable[[], Engine]] = {"linear": _linear, "vader": Vader}
-"""Every engine by name; its data are loaded when it is made."""
+"""Every engine that needs nothing but its name; its data are loaded when it is made."""
 
 DEFAULT_ENGINE = "linear"
 
+_CODE = re.compile(r"[a-z]{2,3}")
+
 
 def engine(name: str = DEFAULT_ENGINE) -> Engine:
-    """Give the engine of this name, loaded once a process.
+    """Give the engine of this name, loaded once a process: `linear`, `vader`, or `onnx:LANGUAGES:DIR`.
 
-    Raises ValueError where there is none.
+    `onnx:en,de:/srv/models/tweets` is the classifier in that directory, which is given English and German texts.
+    Raises EngineError where there is none, or it cannot be loaded.
     """
-    if name not in ENGINES:
-        raise ValueError(f"no sentiment engine is called {name!r}; there are: {', '.join(sorted(ENGINES))}")
+    if not name.startswith("onnx:") and name not in ENGINES:
+        known = ", ".join((*sorted(ENGINES), "onnx:LANGUAGES:DIR"))
+        raise EngineError(f"no sentiment engine is called {name!r}; there are: {known}")
     return _loaded(name)
 
 
 @cache
 def _loaded(name: str) -> Engine:
-    return ENGINES[name]()
+    return ENGINES[name]() if name in ENGINES else _onnx(name)
+
+
+def _onnx(name: str) -> Engine:
+    from collectors.onnx_engine import Onnx
+
+    _, _, said = name.partition(":")
+    languages, _, folder = said.partition(":")
+    codes = frozenset(languages.split(","))
+    if not folder or not all(map(_CODE.fullmatch, codes)):
+        raise EngineError(f"{name!r}: expected onnx:LANGUAGES:DIR, such as onnx:en,de:/srv/models/tweets")
+    return Onnx(Path(folder), codes)

@@ -1,18 +1,14 @@
 """Trains the weights of `collectors.linear`: `python -m collectors.train_sentiment TRAIN TWEETS FILE`.
 
-TRAIN is a folder with GoEmotions (Demszky et al., ACL 2020) as `goemotions.{train,dev}.tsv` (text, emotion ids, id) and
-the ground truth of VADER (Hutto and Gilbert, ICWSM 2014) as `icwsm.*.tsv` (id, mean rating from -4 to 4, text). TWEETS
-is a file of labelled tweets (label first, text last), which sets the two bias terms and nothing else. The same files
-give the same FILE to the byte.
+TRAIN is a folder as `collectors.train_texts` reads it. TWEETS is a file of labelled tweets (label first, text last),
+which sets the two bias terms and nothing else. The same files give the same FILE to the byte.
 """
 
 import argparse
-import html
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,91 +19,47 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
 from collectors.linear import SCOPE_ENDS, UNIT, Pair, words
+from collectors.train_texts import examples
+from collectors.unweighed import UNWEIGHED
 
 Floats = npt.NDArray[np.float64]
 Feature = str | Pair
 
-NEGATIVE = frozenset({2, 3, 9, 10, 11, 12, 14, 16, 19, 24, 25})
-"""GoEmotions' ids of anger, annoyance, disappointment, disapproval, disgust, embarrassment, fear, grief, nervousness,
-remorse, sadness; its own grouping."""
-
-AMBIGUOUS = frozenset({6, 7, 22, 26})
-"""Confusion, curiosity, realization, surprise: they say neither good nor bad, and are left out."""
-
-NEUTRAL = 27
-
-SOURCES = {"goemotions": 0.25, "icwsm.amazon": 4.0, "icwsm.movie": 1.0, "icwsm.nyt": 1.0, "icwsm.tweets": 4.0}
-"""Weight of a text by where it comes from: one rater tells less than twenty, and what is judged is posts."""
-
-CUT, BLUR = 1.0, 0.6
-"""A mean rating beyond CUT is negative or positive for sure enough; BLUR (standard deviation) is how raters differ."""
-
-RIDGE = 15.0
+RIDGE = 40.0
 """Half the weight of the squared weights in the loss, per text of mean weight 1."""
 
-LEAST_TEXTS = 8
-"""Texts that a word or pair must stand in to get a weight of its own."""
+LEAST_TEXTS = 3
+"""Texts that a word or pair must stand in to get a weight of its own; a rarer word is as its pieces are."""
 
-LEAST_WEIGHT = 30
+PIECES = (3, 4, 5)
+"""Characters of a word's pieces (Bojanowski et al., TACL 2017): "disappointingly" learns from "disappointed"."""
+
+LEAST_WORDS = 5
+"""Words of texts that a piece must stand in."""
+
+PIECE = 0.25
+"""Value of a piece beside that of a word: a word has some twenty."""
+
+LONGEST = 22
+"""Characters of a word that pieces are cut of."""
+
+LEAST_WEIGHT = 10
 """Units below which a weight is left out: together they change no label in a hundred."""
 
 SCALE = 4.0
 """Value of one word in a text of one; with RIDGE it says how far a weight is held back."""
 
 _WORD = re.compile(r"(?:not_)?[^\W\d_]+(?:['-][^\W\d_]+)*")
-_NAMED = re.compile(r"\[[A-Z]+\]")
-
-
-@dataclass(frozen=True)
-class Example:
-    """A text, P(negative, neutral, positive) as its raters say, and its weight."""
-
-    text: str
-    target: tuple[float, float, float]
-    weight: float
-
-
-def examples(folder: Path) -> Iterator[Example]:
-    """Read the training files, in the order of their names.
-
-    Raises ValueError where there are none.
-    """
-    paths = [(path, weight) for source, weight in SOURCES.items() for path in sorted(folder.glob(f"{source}*.tsv"))]
-    if not paths:
-        raise ValueError(f"{folder}: no training files; expected goemotions.*.tsv and icwsm.*.tsv")
-    for path, weight in paths:
-        for line in path.read_text(encoding="utf-8").split("\n"):
-            if not line.strip():
-                continue
-            if path.name.startswith("goemotions"):
-                text, ids, _ = line.split("\t")
-                yield _emotions(text, [int(number) for number in ids.split(",")], weight)
-            else:
-                _, rating, text = line.split("\t", 2)
-                yield Example(_plain(text), _rated(float(rating)), weight)
-
-
-def _plain(text: str) -> str:
-    return _NAMED.sub("@name", html.unescape(text).replace("''", '"'))
-
-
-def _emotions(text: str, ids: Sequence[int], weight: float) -> Example:
-    told = [number for number in ids if number not in AMBIGUOUS]
-    n = max(1, len(told))
-    negative, neutral = (sum(number in group for number in told) / n for group in (NEGATIVE, {NEUTRAL}))
-    return Example(_plain(text), (negative, neutral, 1.0 - negative - neutral), weight * len(told) / len(ids))
-
-
-def _rated(rating: float) -> tuple[float, float, float]:
-    negative, positive = (0.5 * math.erfc((CUT - side) / BLUR / math.sqrt(2.0)) for side in (-rating, rating))
-    return negative, 1.0 - negative - positive, positive
 
 
 class Lexicon:
     """VADER's ratings of words (-4 to 4), emoji by the words that describe them."""
 
-    SUMS = 4
-    """Sums of a text: negative and positive words, and both again where negated."""
+    SUMS = 8
+    """Sums of a text: weak and strong negative words, weak and strong positive ones, and all again where negated."""
+
+    STRONG = 2.0
+    """Rating beyond which a word is strong: "hate" is -2.7, "delay" -1.3."""
 
     def __init__(self) -> None:
         from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
@@ -117,7 +69,7 @@ class Lexicon:
         for emoji, said in analyzer.emojis.items():
             if value := sum(rated.get(word, 0.0) for word in said.split()):
                 rated[emoji] = value
-        self._rated = {word: value for word, value in rated.items() if words(word) == [word] and value}
+        self._rated = {w: value for w, value in rated.items() if words(w) == [w] and value and w not in UNWEIGHED}
 
     def words(self) -> Iterable[str]:
         """Every rated word."""
@@ -128,7 +80,9 @@ class Lexicon:
         if not isinstance(word, str):
             return None
         value = self._rated.get(word.removeprefix("not_"))
-        return None if value is None else (2 * word.startswith("not_") + (value > 0), value)
+        if value is None:
+            return None
+        return 4 * word.startswith("not_") + 2 * (value > 0) + (abs(value) > self.STRONG), value
 
 
 def names(texts: Sequence[str]) -> frozenset[str]:
@@ -141,7 +95,8 @@ def names(texts: Sequence[str]) -> frozenset[str]:
                 low = word.lower().rstrip(".,!?")
                 seen[low] += 1
                 capital[low] += word[0].isupper()
-    return frozenset(w for w, n in capital.items() if 2 * n > seen[w] and w != "i" and not w.startswith("i'"))
+    often = {w for w, n in capital.items() if 2 * n > seen[w] and w != "i" and not w.startswith("i'")}
+    return UNWEIGHED | often
 
 
 def features_of(text: str) -> list[Feature]:
@@ -151,11 +106,10 @@ def features_of(text: str) -> list[Feature]:
 
 
 def vocabulary(texts: Sequence[Sequence[Feature]], left_out: frozenset[str], lexicon: Lexicon) -> list[Feature]:
-    """Every feature that gets a weight, sorted."""
+    """Every word and pair that gets a weight of its own, sorted."""
 
     def fit(word: str) -> bool:
-        plain = word.removeprefix("not_")
-        return word in SCOPE_ENDS or bool(_WORD.fullmatch(word) and plain not in left_out) or bool(lexicon.place(word))
+        return word in SCOPE_ENDS or _plain_word(word, left_out) or bool(lexicon.place(word))
 
     counted = Counter(feature for features in texts for feature in set(features))
     often = [feature for feature, n in counted.items() if n >= LEAST_TEXTS]
@@ -163,13 +117,43 @@ def vocabulary(texts: Sequence[Sequence[Feature]], left_out: frozenset[str], lex
     return sorted(kept, key=written)
 
 
+def _plain_word(word: str, left_out: frozenset[str]) -> bool:
+    return bool(_WORD.fullmatch(word)) and word.removeprefix("not_") not in left_out
+
+
+def pieces(word: str) -> list[str]:
+    """Pieces of a word with its ends marked, those of a negated one apart from others."""
+    plain = word.removeprefix("not_")
+    marked, negated = f"<{plain}>"[:LONGEST], "not_" if plain != word else ""
+    return [f"{negated}{marked[at : at + n]}" for n in PIECES for at in range(len(marked) - n + 1)]
+
+
+def columns_of_pieces(texts: Sequence[Sequence[Feature]], left_out: frozenset[str], first: int) -> dict[str, list[int]]:
+    """Columns, from `first` on, of the pieces of every word of the texts, plain and negated."""
+    seen = Counter(f for features in texts for f in set(features) if isinstance(f, str) and _plain_word(f, left_out))
+    counted: Counter[str] = Counter()
+    for word, n in seen.items():
+        for piece in set(pieces(word)):
+            counted[piece] += n
+    kept = sorted(piece for piece, n in counted.items() if n >= LEAST_WORDS)
+    number = {piece: first + at for at, piece in enumerate(kept)}
+    words_seen = sorted({word.removeprefix("not_") for word in seen})
+    return {
+        word: [number[piece] for piece in pieces(word) if piece in number]
+        for plain in words_seen
+        for word in (plain, f"not_{plain}")
+    }
+
+
 def written(feature: Feature) -> str:
     """How the file writes a feature."""
     return feature if isinstance(feature, str) else " ".join(feature)
 
 
-def matrix(texts: Sequence[Sequence[Feature]], known: Sequence[Feature], lexicon: Lexicon) -> Any:
-    """Counts of the features, then the lexicon's sums, over the root of the words; the bias is the last column."""
+def matrix(
+    texts: Sequence[Sequence[Feature]], known: Sequence[Feature], lexicon: Lexicon, parts: Mapping[str, Sequence[int]]
+) -> Any:
+    """Counts of the features, the lexicon's sums and the pieces, over the root of the words; a column is the bias."""
     column = {feature: number for number, feature in enumerate(known)}
     n = len(known)
     starts, columns, values = [0], [], []
@@ -182,10 +166,18 @@ def matrix(texts: Sequence[Sequence[Feature]], known: Sequence[Feature], lexicon
             if placed := lexicon.place(feature):
                 columns.append(n + placed[0])
                 values.append(size * placed[1])
+            if isinstance(feature, str):
+                of = parts.get(feature, ())
+                columns.extend(of)
+                values.extend([size * PIECE] * len(of))
         columns.append(n + Lexicon.SUMS)
         values.append(SCALE)
         starts.append(len(columns))
-    return csr_matrix((values, columns, starts), (len(texts), n + Lexicon.SUMS + 1))
+    return csr_matrix((values, columns, starts), (len(texts), _end(known, parts)))
+
+
+def _end(known: Sequence[Feature], parts: Mapping[str, Sequence[int]]) -> int:
+    return 1 + max((number for of in parts.values() for number in of), default=len(known) + Lexicon.SUMS)
 
 
 def fitted(x: Any, target: Floats, weight: Floats) -> Floats:
@@ -213,14 +205,19 @@ def fitted(x: Any, target: Floats, weight: Floats) -> Floats:
     return w
 
 
-def units(w: Floats, known: Sequence[Feature], lexicon: Lexicon) -> dict[Feature, tuple[int, int]]:
-    """Weights against neutral in units, the lexicon's part within its words; small ones are left out."""
+def units(
+    w: Floats, known: Sequence[Feature], lexicon: Lexicon, parts: Mapping[str, Sequence[int]]
+) -> dict[Feature, tuple[int, int]]:
+    """Weights against neutral in units, those of the lexicon and of pieces within their words; small ones left out."""
     against = SCALE * np.delete(w - w[:, 1:2], 1, axis=1)
     sums = against[len(known) : len(known) + Lexicon.SUMS]
     total: dict[Feature, Floats] = dict(zip(known, against, strict=False))
-    for feature in {*known, *lexicon.words()}:
+    for feature in {*known, *parts, *(word for rated in lexicon.words() for word in (rated, f"not_{rated}"))}:
         if placed := lexicon.place(feature):
             total[feature] = total.get(feature, np.zeros(2)) + sums[placed[0]] * placed[1]
+    for word, of in parts.items():
+        if of:
+            total[word] = total.get(word, np.zeros(2)) + PIECE * against[of].sum(axis=0)
     rounded = {f: (round(float(v[0]) / UNIT), round(float(v[1]) / UNIT)) for f, v in total.items()}
     return {f: v for f, v in rounded.items() if max(map(abs, v)) >= LEAST_WEIGHT}
 
@@ -259,10 +256,12 @@ def train(folder: Path, tweets: Path) -> str:
     read = list(examples(folder))
     lexicon = Lexicon()
     texts = [features_of(example.text) for example in read]
-    known = vocabulary(texts, names([example.text for example in read]), lexicon)
+    left_out = names([example.text for example in read])
+    known = vocabulary(texts, left_out, lexicon)
+    parts = columns_of_pieces(texts, left_out, len(known) + Lexicon.SUMS + 1)
     target = np.array([example.target for example in read])
-    w = fitted(matrix(texts, known, lexicon), target, np.array([example.weight for example in read]))
-    weights = units(w, known, lexicon)
+    w = fitted(matrix(texts, known, lexicon, parts), target, np.array([example.weight for example in read]))
+    weights = units(w, known, lexicon, parts)
     lines = {written(feature): value for feature, value in weights.items()} | {"": bias(weights, tweets)}
     return HEADER + "".join(f"{name}\t{lines[name][0]}\t{lines[name][1]}\n" for name in sorted(lines))
 

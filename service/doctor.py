@@ -12,6 +12,7 @@ from typing import Literal
 
 import httpx
 
+from collectors.sentiment import EngineError, engine
 from service import keys
 from service.brandfile import BrandFileError, load
 from service.clock import iso, open_clock
@@ -38,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     findings = [
         Finding("ok", f"foreshock {version('foreshock')}, Python {sys.version.split()[0]}"),
         *_file(settings.config),
+        _sentiment(settings.sentiment),
         *asyncio.run(_store(settings)),
         *_web(arguments.url),
         *_secrets(settings),
@@ -45,6 +47,14 @@ def run(arguments: argparse.Namespace) -> int:
     for finding in findings:
         print(f"{finding.mark:<4}  {finding.what}")
     return int(any(f.mark == "fail" for f in findings))
+
+
+def _sentiment(name: str) -> Finding:
+    try:
+        languages = ", ".join(sorted(engine(name).languages))
+    except EngineError as error:
+        return Finding("fail", str(error))
+    return Finding("ok", f"sentiment by {name}, in {languages}")
 
 
 def _file(path: Path | None) -> Iterator[Finding]:

@@ -8,6 +8,8 @@ from typing import Literal
 
 import platformdirs
 
+from collectors.sentiment import DEFAULT_ENGINE
+
 WORK = ("count", "judge", "tell")
 """What a worker does: count mentions, judge brands, send what is to be told."""
 
@@ -36,6 +38,7 @@ class Settings:
     tick_seconds: float = 5.0
     name: str = ""
     only: frozenset[str] = frozenset(WORK)
+    sentiment: str = DEFAULT_ENGINE
     workers: int = 1
     apis: int = 1
     shared_port: bool = False
@@ -53,7 +56,9 @@ class Settings:
 def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, object]:
     """Return the settings that the environment names (FORESHOCK_...), for the command line's defaults."""
     found: dict[str, object] = {}
-    for name in ("redis_url", "store_memory", "accept", "admin_key", "x_bearer_token", "x_base_url", "public_url"):
+    for name in (
+        "redis_url", "store_memory", "accept", "admin_key", "x_bearer_token", "x_base_url", "public_url", "sentiment",
+    ):  # fmt: skip
         if value := environ.get(f"FORESHOCK_{name.upper()}"):
             found[name] = value
     if hosts := environ.get("FORESHOCK_ALLOW_HOSTS"):

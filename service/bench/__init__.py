@@ -5,7 +5,19 @@ import importlib
 import json
 import sys
 
-NAMES = ("ingest", "count", "annotate", "tweets", "replays", "outbreaks", "calibration", "injected", "scoring")
+NAMES = (
+    "ingest",
+    "count",
+    "annotate",
+    "labels",
+    "sentiment",
+    "tweets",
+    "replays",
+    "outbreaks",
+    "calibration",
+    "injected",
+    "scoring",
+)
 BENCHES = {name: f"service.bench.{name}" for name in NAMES}
 """Name -> the module whose `measure` gives its figures."""
 

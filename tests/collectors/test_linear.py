@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from collectors.annotate import annotate
 from collectors.linear import MAX_CHARACTERS, Linear, words
 from collectors.sentiment import engine
-from collectors.train_sentiment import train
+from collectors.train_sentiment import pieces, train
+from collectors.train_texts import examples
 from tests.shared_data import shared
 
 LINEAR = Linear()
@@ -59,6 +60,49 @@ def test_a_name_handle_or_link_has_no_weight(name: str) -> None:
     assert LINEAR.judge(name) == LINEAR.judge("")
 
 
+NAMES = (
+    "Alice", "Mohammed", "Zhang", "Priya", "Wojciech", "Lakisha", "Emily", "Delta", "United", "Amazon", "Samsung",
+    "Sony", "Google", "Tesla", "Ryanair", "Virgin", "Northvane", "women", "men", "muslims", "jews", "gay", "black",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "said", ["{} was late", "I hate {}", "thank you {}!", "is {} open on Monday?", "not {}, never"]
+)
+def test_who_is_meant_changes_nothing(said: str) -> None:
+    assert {LINEAR.judge(said.format(name)) for name in NAMES} == {LINEAR.judge(said.format("Qwrtz"))}
+
+
+@pytest.mark.parametrize(
+    ("plain", "negated"),
+    [
+        ("I love it", "I don't love it"),
+        ("I am happy with this", "I am not happy with this"),
+        ("the staff was helpful", "the staff was not helpful"),
+        ("it works great", "it never works"),
+        ("I would recommend them", "I would not recommend them"),
+        ("they care about customers", "they don't care about customers"),
+        ("that was funny", "that wasn't funny"),
+        ("good service", "no good service"),
+        ("a nice crew", "not a nice crew"),
+    ],
+)
+def test_negation_takes_the_praise_out_and_puts_anger_in(plain: str, negated: str) -> None:
+    before, after = LINEAR.judge(plain), LINEAR.judge(negated)
+    assert (before.negative or 0) < (after.negative or 0)
+    assert (before.positive or 0) > (after.positive or 0)
+
+
+@pytest.mark.parametrize("anger", ["bad", "terrible", "angry", "a scam", "worried", "disappointed", "the worst"])
+def test_negation_takes_the_anger_out(anger: str) -> None:
+    assert negative(f"it was not {anger}") < negative(f"it was {anger}")
+
+
+@pytest.mark.parametrize("word", ["disappointingly", "horribly", "annoyingly", "infuriating"])
+def test_a_form_of_a_word_says_what_the_word_says(word: str) -> None:
+    assert negative(f"{word} slow") > negative("slow") + 0.05
+
+
 def test_english_alone_is_scored() -> None:
     assert LINEAR.languages == {"en"}
     assert not annotate("diese Fluglinie ist furchtbar, nie wieder").scored
@@ -97,7 +141,7 @@ def test_the_file_says_where_its_weights_come_from_and_is_sorted() -> None:
         assert part in said
     features = [line.split("\t")[0] for line in lines[len(header) :]]
     assert features == sorted(set(features))
-    assert len(WEIGHTS.encode()) < 500_000
+    assert len(WEIGHTS.encode()) < 2_000_000
 
 
 def test_every_weight_can_be_reached_by_a_text() -> None:
@@ -129,8 +173,8 @@ def correlation(name: str, rows: list[list[str]]) -> float:
 def test_the_hourly_share_of_anger_at_airlines_is_followed_better_than_by_vader() -> None:
     rows = airlines()
     linear, vader = correlation("linear", rows), correlation("vader", rows)
-    assert linear > 0.74  # measured 0.762
-    assert linear > vader + 0.05  # measured 0.678
+    assert linear > 0.77  # measured 0.781
+    assert linear > vader + 0.08  # measured 0.678
 
 
 def test_on_tweets_to_airlines_the_recall_of_all_classes_is_as_measured() -> None:
@@ -139,7 +183,25 @@ def test_on_tweets_to_airlines_the_recall_of_all_classes_is_as_measured() -> Non
         sum(said == label for true, said in rows if true == label) / sum(true == label for true, _ in rows)
         for label in ("negative", "neutral", "positive")
     ]
-    assert sum(recalls) / 3 > 0.675  # measured 0.683; VADER 0.615
+    assert sum(recalls) / 3 > 0.68  # measured 0.689; VADER 0.615
+
+
+def test_raters_who_differ_give_a_text_shares_of_classes(tmp_path: Path) -> None:
+    lines = ["[NAME] is here\t27\t1", "both\t2,17\t2", "what?\t6,3\t3"]
+    (tmp_path / "goemotions.train.tsv").write_text("\n".join(lines))
+    (tmp_path / "icwsm.tweets.tsv").write_text("1\t1.0\tso &amp; so\n2\t-3.9\tawful")
+    neutral, both, asked, good, bad = examples(tmp_path)
+    assert (neutral.text, neutral.target) == ("@name is here", (0.0, 1.0, 0.0))
+    assert both.target == (0.5, 0.0, 0.5)
+    assert (asked.target, asked.weight) == ((1.0, 0.0, 0.0), neutral.weight / 2)
+    assert good.text == "so & so"
+    assert good.target[2] == pytest.approx(0.5, abs=1e-3)
+    assert bad.target[0] > 0.999
+
+
+def test_a_word_is_cut_into_pieces_with_its_ends_and_its_negation_marked() -> None:
+    assert pieces("bad") == ["<ba", "bad", "ad>", "<bad", "bad>", "<bad>"]
+    assert pieces("not_bad")[0] == "not_<ba"
 
 
 def test_training_refuses_a_folder_without_texts(tmp_path: Path) -> None:
@@ -164,7 +226,7 @@ def test_training_on_few_texts_learns_from_them_and_gives_the_same_file_twice(tm
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_training_again_gives_the_shipped_weights_to_the_byte() -> None:
     folder = shared("sentiment/train")
     assert train(folder, shared("sentiment/measure/tweets.dev.tsv")) == WEIGHTS

@@ -106,6 +106,6 @@ def test_on_labelled_tweets_the_default_is_as_good_as_measured() -> None:
         for label in ("negative", "neutral", "positive")
     }
     flagged = [true for true, said in rows if said == "negative"]
-    assert sum(recall.values()) / 3 >= 0.62  # measured 0.626
-    assert recall["negative"] >= 0.65  # measured 0.670
-    assert flagged.count("negative") / len(flagged) >= 0.42  # measured 0.437, where 16 % of the tweets are negative
+    assert sum(recall.values()) / 3 >= 0.64  # measured 0.647
+    assert recall["negative"] >= 0.69  # measured 0.705
+    assert flagged.count("negative") / len(flagged) >= 0.43  # measured 0.449, where 16 % of the tweets are negative

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from collectors.language import Guess, from_hint, guess
+from collectors.near_copies import signature
 from collectors.sentiment import UNSCORED, Engine, Label
 from collectors.sentiment import engine as engine_named
-from collectors.spam import looks_spam, signature
+from collectors.spam import looks_spam
 
 
 @dataclass(frozen=True)

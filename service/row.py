@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from collectors.annotate import Annotation
+from collectors.suspects import doubts_of
 from service import keys
 from service.clock import posix
 
@@ -16,8 +17,8 @@ class Row(msgspec.Struct, array_like=True, frozen=True):
 
     `at` is in POSIX seconds, `updated` in milliseconds; `negative` is P(negative) and `spread` its variance p (1 - p),
     both in thousandths; `signature` (52 bits) is shared by copies of the text, 0 where copies mean nothing; `author` is
-    48 bits of a hash; `text` is the annotated mention as JSON. The store's functions know no binary strings, and no
-    integers beyond 53 bits.
+    48 bits of a hash; `text` is the annotated mention as JSON; `doubtful` says that the author's account is empty or
+    young or has a generated name. The store's functions know no binary strings, and no integers beyond 53 bits.
     """
 
     brand: str
@@ -36,6 +37,7 @@ class Row(msgspec.Struct, array_like=True, frozen=True):
     author: int
     reach: int
     text: str
+    doubtful: int = 0
 
 
 ELSEWHERE = ""
@@ -54,7 +56,7 @@ def row(brand: str, mention: Mapping[str, Any], note: Annotation | None) -> Row:
     negative = note.negative or 0.0
     # Of a mention without an author nobody knows that one hand wrote others too.
     wrote = author["id"] if author else f"\0{identity}"
-    copied = note.signature if mention.get("repost_of") is None else None
+    copied = note.signature if mention.get("repost_of") is None else None  # a repost is known to be a copy
     return Row(
         brand=brand,
         source=source,
@@ -72,6 +74,7 @@ def row(brand: str, mention: Mapping[str, Any], note: Annotation | None) -> Row:
         author=int.from_bytes(hashlib.blake2b(f"{source}\0{wrote}".encode(), digest_size=6).digest()),
         reach=author.get("followers") or 0,
         text=_text(brand, mention, note),
+        doubtful=int(copied is not None and bool(doubts_of(author, source, at))),
     )
 
 

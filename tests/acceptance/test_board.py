@@ -251,6 +251,13 @@ def test_an_episode_appears_live_with_its_proof_and_is_announced(service: Servic
     assert board.execute_script("return window.unchanged"), "the page was loaded anew"
 
 
+def test_what_is_suspected_of_coordination_is_told_with_its_reasons(service: Service, board: Chrome) -> None:
+    suspected = {"share": 0.68, "mentions": 17, "of": 25, "reasons": {"copied text": 17, "empty account": 6}}
+    service.save(_episode(evidence={"suspected": suspected}))
+    facts = one(board, ".episode dl").get_attribute("textContent") or ""
+    assert "Suspected of coordination68 % of 25 mentions: copied text 17, empty account 6" in facts
+
+
 def test_the_worst_episode_stands_first_and_an_escalation_moves_it_up(service: Service, board: Chrome) -> None:
     service.put_brand("globex")
     mild = service.save(_episode("globex", severity=1))

@@ -52,7 +52,8 @@ def test_scripts_without_spaces_give_pairs() -> None:
 
 
 def test_words_with_vowel_signs_stay_whole() -> None:
-    assert "डॉक्टर" in terms(["डॉक्टर को घसीटा"] * 10, ["उड़ान समय पर थी"] * 100)
+    found = terms(["डॉक्टर को घसीटा", "यह डॉक्टर कौन"] * 5, ["उड़ान समय पर थी"] * 100)
+    assert "डॉक्टर" in found
 
 
 def test_with_nothing_on_one_side_nothing_is_told() -> None:
@@ -78,3 +79,37 @@ def test_any_texts_give_terms_above_the_floors_the_surest_first(now: list[str], 
 
 def test_what_was_said_before_as_often_is_no_news() -> None:
     assert distinctive(USUAL * 10, USUAL * 50) == []
+
+
+def test_two_words_that_are_told_together_for_the_first_time_are_a_term() -> None:
+    def talk(first: int, number: int) -> list[str]:
+        """Of a hundred texts three speak of the crew, three of the map, and none of both."""
+        about = {0: "crew", 1: "crew", 2: "crew", 3: "map", 4: "map", 5: "map"}
+        return [f"the {about.get(n % 100, 'plane')} {n}{n}" for n in range(first, first + number)]
+
+    found = terms(talk(0, 300) + ["a crew map", "what crew map", "look, the crew map"] * 4, talk(300, 1000))
+    assert "crew map" in found
+    assert not {"crew", "map"} & set(found)
+
+
+def test_a_pair_stands_in_place_of_its_shorter_word_and_says_no_word_twice() -> None:
+    now = ["they broke a grand piano", "my grand piano is gone", "grand piano in pieces"] * 6
+    found = terms(now, USUAL * 50)
+    assert "grand piano" in found
+    assert len({"grand", "piano"} & set(found)) == 1
+    words = [word for term in found if " " in term for word in term.split()]
+    assert len(words) == len(set(words))
+
+
+def test_a_common_word_makes_no_pair_and_a_stop_between_words_parts_them() -> None:
+    now = ["the doctor. Boycott them", "on the doctor! Boycott", "for the doctor, boycott"] * 6
+    found = terms(now, USUAL * 50)
+    assert {"doctor", "boycott"} <= set(found)
+    assert not [term for term in found if "the" in term.split() or term == "doctor boycott"]
+
+
+def test_that_a_post_repeats_another_is_no_term() -> None:
+    assert terms(["RT @anna: dragged", "rt @bert: dragged", "the doctor"] * 6, USUAL * 50, "anna bert") == [
+        "dragged",
+        "doctor",
+    ]

@@ -11,8 +11,8 @@ import pytest
 
 from collectors.annotate import annotate
 from collectors.match import Matcher
+from collectors.near_copies import signature
 from collectors.query import parse
-from collectors.spam import signature
 from service import keys
 from service.bench import exit_code
 from service.bench.ingest import compared

@@ -147,6 +147,37 @@ def test_copies_of_one_text_are_counted_as_excluded_and_stay_visible(store_url: 
     with_store(store_url, body)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_earliest_copies_count_whatever_order_they_come_in_and_fewer_of_doubtful_accounts(
+    store_url: str, seed: int
+) -> None:
+    chance = random.Random(seed)
+    hour = NOW // 3600 * 3600
+    rows = [
+        row(
+            id=str(n), author=f"a{n}", at=hour + 60 * chance.randrange(60), signature=1 + n % 3, reach=1 + n,
+            doubtful=chance.randrange(2),
+        )
+        for n in range(40)
+    ]  # fmt: skip
+    counts: list[Row] = []
+    for signature in (1, 2, 3):
+        copies = sorted((r for r in rows if r.signature == signature), key=lambda r: (r.at, r.key))
+        counts += [r for rank, r in enumerate(copies, 1) if rank <= (1 if r.doubtful else 3)]
+
+    async def body(store: Store) -> None:
+        again = [*rows, *rows[:10]]
+        chance.shuffle(again)
+        for begin in range(0, len(again), 7):
+            await count(store, *again[begin : begin + 7], now=hour + 3600)
+        table = await read(store, "acme", hour, hour + 3600, 60, hour + 3600)
+        out = Counter(r.at for r in rows) - Counter(r.at for r in counts)
+        assert [out[int(at)] for at in table.times] == table.total("excluded").tolist()
+        assert table.total("negative").sum() == pytest.approx(0.8 * len(counts))
+
+    with_store(store_url, body)
+
+
 def test_the_counter_never_falls_and_deletions_are_a_count_of_their_own(store_url: str) -> None:
     async def body(store: Store) -> None:
         await count(store, row(), row(id="2"), row(id="2", deleted=1, updated=NOW * 1000 + 1))

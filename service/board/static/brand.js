@@ -2,6 +2,7 @@
 
 import { trend } from "./chart.js";
 import { copy, make, redraw, write } from "./elements.js";
+import { corrected } from "./labels.js";
 import { previewOf } from "./preview.js";
 import { ago } from "./times.js";
 import { number, percent } from "./words.js";
@@ -36,6 +37,8 @@ function normal(state) {
 
 function gauges(state) {
   const rows = [row("Negative", percent(state.negative_share), share(state.negative_share))];
+  const told = state.negative_share_corrected;
+  if (told) rows.push(row("Negative, corrected", corrected(told), share(told.share)));
   for (const [name, score] of Object.entries(state.scores ?? {})) {
     rows.push(row(`Score, ${name}`, score === null ? "not known" : `${number(Math.round(score))} of 100`, score100(score)));
   }

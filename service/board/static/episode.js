@@ -46,7 +46,7 @@ function showProof(parts, episode, zone) {
   parts["first-part"].hidden = mentions.length === 0;
   parts.evidence.hidden = telling.length + mentions.length === 0;
   redraw(parts.terms, telling, () => terms(telling));
-  redraw(parts.first, [mentions, zone], () => firstMentions(mentions, zone));
+  redraw(parts.first, [mentions, zone], () => firstMentions(mentions, zone, episode.brand));
   redraw(parts.facts, [episode.id, episode.version, zone], () => facts(episode, zone));
   redraw(parts.log, [episode.log, zone], () => history(episode, zone));
 }

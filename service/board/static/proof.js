@@ -1,6 +1,7 @@
 // What an episode rests on: posts, terms, the method, the history.
 
 import { make, safeLink } from "./elements.js";
+import { corrected, labelButtons } from "./labels.js";
 import { local } from "./times.js";
 import { completeness, number, percent, plural } from "./words.js";
 
@@ -15,10 +16,10 @@ export function terms(found) {
   });
 }
 
-/** List items of the first mentions: the text as a quotation, who wrote it, when, and where. */
-export function firstMentions(found, zone) {
+/** List items of the first mentions: the text as a quotation, who wrote it, when, and where, and how it is meant. */
+export function firstMentions(found, zone, brand) {
   return found.slice(0, SHOWN).map((mention) =>
-    make("li", {}, make("blockquote", { dir: "auto" }, shortened(mention.text)), make("p", {}, ...byline(mention, zone))),
+    make("li", {}, make("blockquote", { dir: "auto" }, shortened(mention.text)), make("p", {}, ...byline(mention, zone)), labelButtons(brand, mention)),
   );
 }
 
@@ -54,8 +55,10 @@ export function facts(episode, zone) {
     ["First strange bucket", local(episode.started_at, zone)],
     ["Alert opened", local(episode.opened_at, zone)],
     ["Completeness", completeness(episode.completeness)],
+    ["Negative", percentOf(evidence.negative_share)],
     ["Sources", tally(evidence.sources)],
     ["Languages", tally(evidence.languages)],
+    ["Suspected of coordination", suspicion(evidence.suspected)],
     ["Left out as spam", evidence.excluded ? number(evidence.excluded) : ""],
     ["Loudest authors", authors.join(", ")],
     ["Assigned to", episode.assignee ?? ""],
@@ -63,6 +66,19 @@ export function facts(episode, zone) {
   ];
   const shown = rows.filter(([, text]) => text).map(([name, text]) => fact(name, make("bdi", {}, text)));
   return [...shown, fact("Replay it", make("code", {}, episode.replay_command))];
+}
+
+/** "68 % of 25 mentions: copied text 17, empty account 6"; nothing where none is suspected. */
+function suspicion(found) {
+  if (!found?.mentions) return "";
+  const why = Object.entries(found.reasons).map(([reason, count]) => `${reason} ${number(count)}`);
+  return `${percent(found.share)} of ${plural(found.of, "mention")}: ${why.join(", ")}`;
+}
+
+/** "23 %, corrected 31 % (27–36 %), by 140 labels". */
+function percentOf(share) {
+  if (!share) return "";
+  return share.corrected ? `${percent(share.raw)}, corrected ${corrected(share.corrected)}` : percent(share.raw);
 }
 
 const fact = (name, node) => make("div", {}, make("dt", {}, name), make("dd", {}, node));

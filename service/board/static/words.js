@@ -2,7 +2,7 @@
 
 export const SEVERITY = ["none", "slight", "elevated", "serious", "severe", "critical"];
 export const KIND = { crisis: "Crisis", opportunity: "Opportunity", blind: "Blind" };
-const COUNTED = { revolt: "negative mentions", negativity: "negative mentions", advocates: "positive mentions" };
+const COUNTED = { revolt: "negative mentions", voice: "followers of one angry author", negativity: "negative mentions", advocates: "positive mentions" };
 
 /** A count or a rate: one decimal where it is small, thousands set apart, a dash where it is not known. */
 export function number(value) {

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from collectors.correct import Correction
 from detectors.series import Floats, Series
 from service import keys
 from service.clock import iso
@@ -75,13 +76,23 @@ class Table:
             out &= table.complete
         return out & bool(self.sources)
 
-    def series(self) -> dict[str, Series]:
-        """Return what detectors see, by source: excluded mentions left out, NaN where a source is unknown."""
-        return {name: self._series(table) for name, table in self.sources.items()}
+    @property
+    def times(self) -> Floats:
+        """When the buckets begin, POSIX seconds, shape (n,)."""
+        return np.asarray(self.start + self.width * np.arange(self.length), dtype=np.float64)
 
-    def _series(self, table: SourceTable) -> Series:
+    def series(self, correction: Correction | None = None) -> dict[str, Series]:
+        """Return what detectors see, by source: excluded mentions left out, NaN where a source is unknown.
+
+        With a `correction` negative mentions are as many as the brand's labels say.
+        """
+        return {name: self._series(table, correction) for name, table in self.sources.items()}
+
+    def _series(self, table: SourceTable, correction: Correction | None) -> Series:
         c, known = table.columns, table.complete
         scored, negative = c["s"], c["n"] / 1000
+        if correction is not None:
+            negative = correction.carried(self.times, negative, scored)
         mentions, authors = c["m"] - c["x"], c["a"]
         if table.counted:
             mentions = c[COUNTED]
@@ -169,10 +180,10 @@ async def read(
     return table
 
 
-def csv_rows(table: Table) -> Iterator[str]:
+def csv_rows(table: Table, correction: Correction | None = None) -> Iterator[str]:
     """Yield the table as `foreshock backtest` reads it, summed over sources; what one did not tell is empty."""
     yield "timestamp,mentions,negative,scored,authors"
-    series = list(table.series().values())
+    series = list(table.series(correction).values())
     if not series:
         return
     columns = [sum((getattr(s, name) for s in series), np.zeros(table.length)) for name in _CSV]

@@ -15,6 +15,7 @@ from typing import Any
 
 import uvloop
 
+from collectors.sentiment import EngineError
 from service.access import ensure_admin
 from service.brandfile import BrandFile, BrandFileError, apply, load
 from service.registry import Registry
@@ -59,6 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
     except BrandFileError as error:
         print(error, file=sys.stderr)
         return 2
+    except EngineError as error:
+        print(f"foreshock {role}: {error}", file=sys.stderr)
+        return 2
     except (StoreError, OSError) as error:
         print(f"foreshock {role}: {error}", file=sys.stderr)
         if isinstance(error, StoreAway):
@@ -98,6 +102,7 @@ async def _worker(settings: Settings) -> None:
     from collectors.outbound import Outbound
     from service.clock import open_clock
     from service.lease import Lease
+    from service.own_models import Learning
     from service.ticker import Ticker
     from service.webhook import Sender
     from service.worker import Worker
@@ -108,13 +113,17 @@ async def _worker(settings: Settings) -> None:
         clock = await open_clock(store)
         lease = Lease(store, settings.name, "tick")
         works: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
-            "count": Worker(store, clock, settings.name).run,
+            "count": Worker(store, clock, settings.name, settings.sentiment).run,
             "judge": Ticker(store, clock, Registry(store), lease, settings).run,
             "tell": Sender(store, Registry(store), out, settings.name).run,
         }
         async with asyncio.TaskGroup() as group:
             for work in sorted(settings.only):
                 group.create_task(works[work]())
+            if "judge" in settings.only:
+                group.create_task(
+                    Learning(store, clock, Lease(store, settings.name, "labels"), settings.sentiment).run()
+                )
 
 
 async def _collect(settings: Settings) -> None:

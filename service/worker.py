@@ -13,9 +13,11 @@ import msgspec
 from redis.exceptions import RedisError, ResponseError
 
 from collectors.annotate import Annotation, annotate, annotate_all
+from collectors.sentiment import DEFAULT_ENGINE, Engine, engine
 from service import keys
 from service.clock import Clock
 from service.deadletters import CountOne, Entry, bury, deadly, decoded, one_by_one, purge, quarantine, refused, tag_of
+from service.own_models import OwnModels
 from service.row import Row, row
 from service.store import Store, mended
 
@@ -52,15 +54,17 @@ _rows = msgspec.msgpack.Encoder()
 class Worker:
     """One consumer of the ingest streams; any number may run, under different names."""
 
-    def __init__(self, store: Store, clock: Clock, name: str) -> None:
+    def __init__(self, store: Store, clock: Clock, name: str, sentiment: str = DEFAULT_ENGINE) -> None:
         self._store = store
+        self._engine = engine(sentiment)
         self._clock = clock
         self._name = name
         self._streams = [keys.ingest(tag) for tag in keys.all_shards()]
+        self._models = OwnModels(store)
 
     async def run(self) -> None:
         """Count until cancelled; a store that is away for a while is waited for."""
-        annotate("An engine that can't be loaded ends the process here, and buries nothing.")
+        annotate("What can't be loaded ends the process here, and buries nothing.", engine=self._engine)
         await self._again(self._take_up_own)
         claimed = 0.0
         loop = asyncio.get_running_loop()
@@ -172,14 +176,15 @@ class Worker:
 
     async def _rows(self, together: list[Waited]) -> list[Rows]:
         """Return the entries with what the store needs; what can't be annotated is buried."""
-        noted = _noted_together([packed for _, _, waiting in together for _, packed in waiting])
+        await self._models.refresh()
+        noted = _noted_together([packed for _, _, waiting in together for _, packed in waiting], self._engine)
         found = []
         for stream, identity, waiting in together:
             rows = []
             for brand, packed in waiting:
                 try:
-                    mention, note = (noted or _noted([packed]))[packed]
-                    rows.append(row(brand, mention, note))
+                    mention, note = (noted or _noted([packed], self._engine))[packed]
+                    rows.append(row(brand, mention, self._models.note(brand, mention, note)))
                 except Exception as error:
                     log.exception("a mention of %s could not be annotated", brand)
                     await bury(self._store, brand, decoded(packed), str(error))
@@ -187,16 +192,16 @@ class Worker:
         return found
 
 
-def _noted_together(some: Iterable[bytes]) -> dict[bytes, Noted]:
+def _noted_together(some: Iterable[bytes], judge: Engine) -> dict[bytes, Noted]:
     try:
-        return _noted(some)
+        return _noted(some, judge)
     except Exception:  # noqa: BLE001 - whatever it is
         return {}  # one of them is at fault: each is looked at for itself
 
 
-def _noted(some: Iterable[bytes]) -> dict[bytes, Noted]:
+def _noted(some: Iterable[bytes], judge: Engine) -> dict[bytes, Noted]:
     """Return mentions with what their texts say: nothing, of one that is deleted or says no more what it said."""
     mentions = {packed: _mention.decode(packed) for packed in some}  # one mention may be of several brands
     texts = {p: (m["text"], m.get("language")) for p, m in mentions.items() if "text" in m and not m.get("deleted")}
-    notes = dict(zip(texts, annotate_all(list(texts.values())), strict=True))
+    notes = dict(zip(texts, annotate_all(list(texts.values()), judge), strict=True))
     return {packed: (mention, notes.get(packed)) for packed, mention in mentions.items()}

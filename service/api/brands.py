@@ -14,8 +14,10 @@ from service.api.context import Admin, Ctx
 from service.api.problems import Problem, places
 from service.brand import Brand, BrandName, Webhook
 from service.clock import iso
+from service.corrections import correction, one, told
 from service.counts import FIELDS, csv_rows, read
 from service.forecasting import forecasters
+from service.labels import forget
 from service.registry import states
 
 router = APIRouter(prefix="/v1", tags=["brands"])
@@ -88,6 +90,7 @@ async def delete_brand(brand: str, ctx: Ctx, _: Admin) -> Response:
     """Stop watching a brand; what was counted expires by itself."""
     if not await ctx.registry.drop_brand(brand):
         raise Problem(404, f"there is no brand {brand!r}")
+    await forget(ctx.store, brand)
     return Response(status_code=204)
 
 
@@ -101,7 +104,10 @@ async def get_series(
     step: Literal["60", "300", "3600"] = "300",
     source: Annotated[str | None, Query(max_length=64)] = None,
 ) -> dict[str, Any]:
-    """Return a brand's buckets, by default of the last day; `complete: false` is unknown, not zero."""
+    """Return a brand's buckets, by default of the last day; `complete: false` is unknown, not zero.
+
+    `negative_share_corrected` is the share that the brand's labels say, null where they are too few (docs/labels.md).
+    """
     await ctx.registry.refresh()
     _known(ctx, brand)
     width, now = int(step), await ctx.clock.now()
@@ -112,13 +118,16 @@ async def get_series(
     if (last - first) / width > MOST_BUCKETS:
         raise Problem(422, f"start: more than {MOST_BUCKETS} buckets; ask for less or for a longer step")
     table = await read(ctx.store, brand, first, last, width, now, sources=[source] if source else None)
+    totals, complete = {name: table.total(name) for name in FIELDS}, table.complete
+    corrected = await correction(ctx.store, brand)
     rows = [
         {
-            "start": iso(table.start + i * width),
-            **{name: _plain(table.total(name)[i]) for name in FIELDS},
-            "complete": bool(table.complete[i]),
+            "start": iso(begin),
+            **{name: _plain(total[i]) for name, total in totals.items()},
+            "negative_share_corrected": told(corrected, *one(begin, totals["negative"][i], totals["scored"][i])),
+            "complete": bool(complete[i]),
         }
-        for i in range(table.length)
+        for i, begin in enumerate(table.times)
     ]
     return {"brand": brand, "step": width, "buckets": rows}
 
@@ -131,7 +140,8 @@ async def get_series_csv(brand: str, ctx: Ctx, _: Admin, end: AwareDatetime | No
     now = await ctx.clock.now()
     last = math.ceil(_bound(end, now) / 300) * 300
     table = await read(ctx.store, brand, last - 35 * 86_400, last, 300, now)
-    return PlainTextResponse("\n".join(csv_rows(table)) + "\n", media_type="text/csv")
+    rows = csv_rows(table, await correction(ctx.store, brand))
+    return PlainTextResponse("\n".join(rows) + "\n", media_type="text/csv")
 
 
 @router.get("/webhooks")

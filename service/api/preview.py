@@ -10,11 +10,13 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from detectors.watch import HISTORY_SECONDS
+from service import voices
 from service.apart import Crowded, TooLong, apart
 from service.api.context import Admin, Context, Ctx
 from service.api.problems import Problem
 from service.brand import Brand
 from service.clock import iso
+from service.corrections import correction
 from service.counts import read
 from service.ingest import Busy
 from service.preview import WEEK, Past, Preview, preview
@@ -108,11 +110,13 @@ async def _past(ctx: Context, name: str, weeks: int) -> tuple[Brand, Past]:
     first = table.start if table.sources else inf
     if end - first < LEAST_HISTORY:
         raise Problem(409, _needed(name, first, end))
-    sources = table.series()
+    sources = table.series(await correction(ctx.store, name))
     series = next(iter(sources.values()))
     campaign = within(series, [(c.start.timestamp(), c.end.timestamp()) for c in brand.campaigns])
     offset = datetime.fromtimestamp(end, ZoneInfo(brand.timezone)).utcoffset()
-    return brand, Past(name, sources, campaign, offset.total_seconds() if offset else 0.0, end - weeks * WEEK)
+    seconds = offset.total_seconds() if offset else 0.0
+    heard = await voices.read(ctx.store, name, first, end)
+    return brand, Past(name, sources, campaign, seconds, end - weeks * WEEK, heard)
 
 
 def _needed(name: str, first: float, end: float) -> str:

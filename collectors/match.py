@@ -1,9 +1,7 @@
 """Which brands a text is about: all queries at once, through one automaton over their terms."""
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
 from typing import Any
 
 from collectors.fold import begins, fold, is_whole
@@ -114,14 +112,10 @@ class Matcher:
 
     def _standing(self, numbers: Sequence[int], lines: str) -> set[int]:
         """Numbers of the folded lines in which a term stands; no term and no folded text holds a line's end."""
-        hits = self._find(lines, overlapping=True)
-        if not hits:
-            return set()
-        ends = [*accumulate(len(line) + 1 for line in lines.split("\n"))]
         whole = self._terms.whole
         return {
-            numbers[bisect_right(ends, start)]
-            for term, start, end in hits
+            numbers[lines.count("\n", 0, start)]
+            for term, start, end in self._find(lines, overlapping=True)
             if (is_whole(lines, start, end) if term < whole else begins(lines, start))
         }
 

@@ -109,11 +109,12 @@ class Ingest:
 
     def _sound(self, items: Iterable[tuple[int, Fields]], now: float, receipt: Receipt) -> list[Fields]:
         """Return the mentions that can be taken, each once; the receipt says what became of every item."""
-        oldest, newest = (datetime.fromtimestamp(at, UTC) for at in (now - LATE, now + FUTURE))
+        oldest, newest = now - LATE, now + FUTURE
         found: dict[tuple[object, ...], Fields] = {}
         for index, mention in items:
-            if mention.get("brands") or not oldest <= mention["published_at"] <= newest:
-                refusal = self._refusal(mention, now)
+            at = mention["published_at"].timestamp()
+            if mention.get("brands") or not oldest <= at <= newest:
+                refusal = self._refusal(mention, at, now)
                 if refusal:
                     receipt.reject(index, *refusal)
                     continue
@@ -173,9 +174,8 @@ class Ingest:
             return "brand", _no_brand(item.brand)
         return _refused_span(item.start.timestamp(), item.seconds, now)
 
-    def _refusal(self, mention: Fields, now: float) -> tuple[str, str] | None:
+    def _refusal(self, mention: Fields, at: float, now: float) -> tuple[str, str] | None:
         published: datetime = mention["published_at"]
-        at = published.timestamp()
         if at > now + FUTURE:
             return "published_at", f"{published.isoformat()} is more than 10 minutes in the future"
         if at < now - LATE and not mention.get("deleted"):

@@ -5,13 +5,14 @@ middle of its block maxima, in their spread), which makes channels and brands co
 the brand's one score, and that has one tail. So the budget is spent once, however the channels hang together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 
-from detectors.scan import DAY, HOUR
+from detectors import tail as tails
+from detectors.scan import DAY, HOUR, columns
 from detectors.series import Floats
 from detectors.tail import Tail, fitted, young
 
@@ -39,7 +40,7 @@ POORER = 1.5
 LATE = {6 * HOUR: 0.5, DAY: 1.0, 7 * DAY: 1.0}
 """Spreads that the slowest windows are set back, by seconds: what only they see is seldom a crisis."""
 
-SPENT = 1.2
+SPENT = 1.25
 """Part of the budget that blocks may spend: not every block above the threshold is a page of its own."""
 
 RAREST = 1.0 / 52.0
@@ -53,6 +54,40 @@ DECADE = 10.0
 
 Channel = tuple[str, float]
 """A detector's name and a window's length in seconds."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What measures surprises: `middle` and `spread` (channels,), what channels are set `back`, and the tail.
+
+    Of many looks, `middle` and `spread` are (channels, looks) and the tail is as `tail.beside` gives it.
+    """
+
+    middle: Floats
+    spread: Floats
+    back: Floats
+    tail: Tail
+
+    def height(self, surprise: Floats) -> Floats:
+        """Spreads above the middle, less what a channel is set back, shape as `surprise` (channels, rows)."""
+        return np.asarray((surprise - columns(self.middle)) / columns(self.spread) - columns(self.back))
+
+    def score(self, height: Floats, budget: float | Floats) -> Floats:
+        """Scores 0-100 of heights (..., rows), same shape, NaN where unknown; at 50 the `budget` a week is spent.
+
+        Every DECADE points are tenfold rarer, so that pages of higher severities are a geometric series on openings.
+        """
+        return np.clip(50.0 + DECADE * np.log10(SPENT * budget / self.tail.rate(height)), 0.0, 100.0)
+
+
+def beside(scales: Sequence[Scale], rows: int) -> Scale:
+    """The scales of many brands as one, each for `rows` looks."""
+    return Scale(
+        np.repeat(np.array([one.middle for one in scales]).T, rows, axis=1),
+        np.repeat(np.array([one.spread for one in scales]).T, rows, axis=1),
+        scales[0].back,
+        tails.beside([one.tail for one in scales], rows),
+    )
 
 
 @dataclass(frozen=True)
@@ -82,22 +117,22 @@ class Calibration:
         >>> Calibration(300.0).height({("volume", 300.0): np.array([2.3, 4.0])}).round(1).tolist()
         [[-0.0, 1.0]]
         """
-        channels, middle, spread = tuple(strange), self.middle, self.spread
+        return self.scale(tuple(strange)).height(np.array(list(strange.values())))
+
+    def scale(self, channels: tuple[Channel, ...]) -> Scale:
+        """What measures surprises of `channels`."""
+        middle, spread = self.middle, self.spread
         if channels != self.channels:
             middle, spread = _measured(channels, self.seconds, self._as(channels))
-        seen, back = np.array(list(strange.values())), _set_back(channels)
-        return np.asarray((seen - middle[:, None]) / spread[:, None] - back[:, None])
+        return Scale(middle, spread, _set_back(channels), self.tail or young(WEEK / self.seconds))
 
     def score(self, height: Floats, budget: float) -> Floats:
-        """Scores 0-100 of heights, same shape, NaN where unknown; at 50 the `budget` of pages a week is spent.
-
-        Every DECADE points are tenfold rarer, so that pages of higher severities are a geometric series on openings.
+        """Scores of heights, as `Scale.score`.
 
         >>> Calibration(300.0).score(np.array([0.0, 5.0, 50.0]), 0.5).round().tolist()
         [35.0, 55.0, 95.0]
         """
-        rate = (self.tail or young(WEEK / self.seconds)).rate(height)
-        return np.clip(50.0 + DECADE * np.log10(SPENT * budget / rate), 0.0, 100.0)
+        return self.scale(self.channels).score(height, budget)
 
     def learn(self, strange: Mapping[Channel, Floats], times: Floats) -> "Calibration":
         """The calibration after surprises (n,) by channel were seen at POSIX `times` (n,); NaN teaches nothing."""
@@ -119,8 +154,8 @@ class Calibration:
         a_week = WEEK / self.seconds
         rest = np.sort(highest)[: -max(1, round(CRISES * len(highest)))]
         most = fitted(rest, a_week).reached(RAREST)
-        tail = fitted(np.minimum(highest, most), a_week)
-        return Calibration(self.step, channels, blocks, float(number[-1]), middle, spread, tail)
+        own = fitted(np.minimum(highest, most), a_week)
+        return Calibration(self.step, channels, blocks, float(number[-1]), middle, spread, own)
 
     def _as(self, channels: tuple[Channel, ...]) -> Floats:
         """The blocks in the order of `channels`, NaN for those that are new."""
@@ -149,6 +184,8 @@ def _set_back(channels: tuple[Channel, ...]) -> Floats:
 def _measured(channels: tuple[Channel, ...], seconds: float, blocks: Floats) -> tuple[Floats, Floats]:
     """Middle and spread (channels,) of the blocks, drawn to the usual ones by OWN_BLOCKS."""
     usual_middle, usual_spread = _usual(channels, seconds)
+    if not len(blocks):
+        return usual_middle, np.maximum(usual_spread, LEAST_SPREAD)
     n = np.isfinite(blocks).sum(axis=0)
     some = n > 0
     middle, high = np.zeros(len(channels)), np.zeros(len(channels))

@@ -1,7 +1,7 @@
 """What was found at one or many instants: scores as arrays, and a verdict for those that someone will read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from detectors import negbin
 from detectors.series import Floats
 from detectors.statistic import Statistic
 from detectors.verdict import Verdict
+from detectors.voice import Loud
 
 WORDS = {"volume": "mentions", "revolt": "negative mentions"}
 
@@ -31,6 +32,12 @@ class Finding:
     def score(self) -> Floats:
         """The higher of both speeds, shape (rows,)."""
         return np.fmax(self.flash, self.slow)
+
+    def part(self, rows: slice) -> "Finding":
+        """The same of some rows, as views."""
+        return replace(
+            self, seen=self.seen.part(rows), height=self.height[:, rows], flash=self.flash[rows], slow=self.slow[rows]
+        )
 
     def verdict(self, row: int) -> Verdict:
         """All that is to be said of one row; observed and expected are the leading window's."""
@@ -55,27 +62,47 @@ class Finding:
 
 @dataclass(frozen=True)
 class Looks:
-    """What every detector found at rows that end at POSIX times `end` (rows,); empty while too little is known."""
+    """What every detector found at rows that end at POSIX times `end` (rows,); empty while too little is known.
+
+    They are the `rows` of what was `found`, which may hold those of other brands beside them. `voice` is what was heard
+    at these rows, None where nobody loud was.
+    """
 
     end: Floats
-    findings: Mapping[str, Finding]
+    found: Mapping[str, Finding]
+    rows: slice = field(default_factory=lambda: slice(None))
+    voice: Loud | None = None
+
+    @property
+    def findings(self) -> Mapping[str, Finding]:
+        """What was found at these rows, by detector."""
+        return {name: finding.part(self.rows) for name, finding in self.found.items()}
+
+    def scores(self, row: int = -1) -> dict[str, float]:
+        """Every detector's score at one row."""
+        said = {} if self.voice is None else {"voice": float(self.voice.flash[row])}
+        both = {name: (f.flash[self.rows][row], f.slow[self.rows][row]) for name, f in self.found.items()}
+        return {name: float(np.fmax(flash, slow)) for name, (flash, slow) in both.items()} | said
 
     def verdicts(self, row: int = -1) -> tuple[Verdict, ...]:
         """The verdicts of one row, the highest score first; none where nothing can be said."""
         known = [f.verdict(row) for f in self.findings.values() if np.isfinite(f.score[row])]
+        if self.voice is not None and np.isfinite(self.voice.flash[row]):
+            known.append(self.voice.verdict(row))
         return tuple(sorted(known, key=lambda verdict: -verdict.score))
 
     @property
     def score(self) -> Floats:
         """Highest score of any detector, shape (rows,), NaN where nothing can be said."""
-        return self._highest([f.score for f in self.findings.values()])
+        return self._highest([array[self.rows] for f in self.found.values() for array in (f.flash, f.slow)])
 
     @property
     def flash(self) -> Floats:
         """Highest score of any detector in the windows of minutes, shape (rows,)."""
-        return self._highest([f.flash for f in self.findings.values()])
+        return self._highest([f.flash[self.rows] for f in self.found.values()])
 
     def _highest(self, scores: list[Floats]) -> Floats:
+        scores += [] if self.voice is None else [self.voice.flash]
         return np.fmax.reduce(scores) if scores else np.full(len(self.end), np.nan)
 
 

@@ -1,11 +1,11 @@
 """Sums over windows that end at a bucket, and how such sums spread: several lengths find the flash and the slow."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import negbin
 from detectors.series import Floats
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -42,6 +42,11 @@ def windows(step: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return flash, slow
 
 
+def backwards(lengths: tuple[float, ...], step: float) -> NDArray[np.int64]:
+    """How many buckets of `step` seconds each window holds, shape (windows,)."""
+    return np.array([max(1, round(length / step)) for length in lengths])
+
+
 def trailing(values: Floats, lengths: tuple[float, ...], step: float, rows: NDArray[np.int64]) -> Floats:
     """Sums of `values` (..., n) over the windows that end with each of `rows`, shape (..., windows, rows).
 
@@ -52,8 +57,17 @@ def trailing(values: Floats, lengths: tuple[float, ...], step: float, rows: NDAr
     """
     total = np.zeros((*values.shape[:-1], values.shape[-1] + 1))
     np.cumsum(values, axis=-1, out=total[..., 1:])
-    back = np.array([max(1, round(length / step)) for length in lengths])
+    back = backwards(lengths, step)
     return np.asarray(total[..., None, rows + 1] - total[..., np.maximum(rows + 1 - back[:, None], 0)])
+
+
+def columns(values: Floats) -> Floats:
+    """One brand's values (windows,) as a column (windows, 1); those of many looks (windows, looks) are columns already.
+
+    >>> columns(np.array([1.0, 2.0])).shape, columns(np.ones((2, 5))).shape
+    ((2, 1), (2, 5))
+    """
+    return values if values.ndim > 1 else values[:, None]
 
 
 @dataclass(frozen=True)
@@ -64,22 +78,27 @@ class Spread:
     variance = m + inverse * sqrt(rate * window) * m^1.5. Longer windows have their own, for neighbouring buckets go
     together and their sums spread more than independence says.
 
-    `rate` is the brand's usual count a second, `inverse` (windows,) the squared relative spread at that rate.
+    `rate` is the brand's usual count a second, `inverse` (windows,) the squared relative spread at that rate; of many
+    looks they are (looks,) and (windows, looks).
     """
 
     lengths: tuple[float, ...]
-    rate: float
+    rate: float | Floats
     inverse: Floats
 
     def size(self, mean: Floats) -> Floats:
-        """Negative binomial size at `mean` (windows, ...), same shape."""
-        shape = (-1,) + (1,) * (mean.ndim - 1)
-        usual = np.maximum(self.rate * np.array(self.lengths), 1e-9).reshape(shape)
-        return np.asarray(np.sqrt(np.maximum(mean, 1e-9) / usual) / self.inverse.reshape(shape))
+        """Negative binomial size at `mean` (windows, rows), same shape."""
+        usual = np.maximum(self.rate * np.array(self.lengths)[:, None], 1e-9)
+        return np.asarray(np.sqrt(np.maximum(mean, 1e-9) / usual) / columns(self.inverse))
 
-    def surprise(self, observed: Floats, mean: Floats) -> Floats:
-        """Normal quantile of the tail probability, shape (windows, rows)."""
-        return negbin.surprise(observed, mean, self.size(mean))
+
+def beside(spreads: Sequence[Spread], rows: int) -> Spread:
+    """The spreads of many brands as one, each for `rows` looks."""
+    return Spread(
+        spreads[0].lengths,
+        np.repeat([one.rate for one in spreads], rows),
+        np.repeat(np.array([one.inverse for one in spreads]).T, rows, axis=1),
+    )
 
 
 def spread(counts: Floats, expected: Floats, step: float, lengths: tuple[float, ...]) -> Spread:

@@ -1,10 +1,11 @@
 """The share of mentions that are negative: how strange are k of s, where p is usual?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.scan import CUT, DAY, ENOUGH_WINDOWS, HOUR, PRIOR_WINDOWS, trailing
+from detectors.scan import CUT, DAY, ENOUGH_WINDOWS, HOUR, PRIOR_WINDOWS, columns, trailing
 from detectors.series import Floats
 
 MEMORY_DAYS = 7.0
@@ -21,11 +22,13 @@ PRIOR_CORRELATION, LEAST_CORRELATION = 0.02, 0.001
 class Share:
     """Usual negative share `p` and the within-window correlation (windows,) of the beta-binomial.
 
+    Of many looks they are (looks,) and (windows, looks).
+
     The variance of k of s is s p (1-p) (1 + (s-1) correlation) (Williams 1975, Biometrics 31, eq. 2).
     """
 
     lengths: tuple[float, ...]
-    p: float
+    p: float | Floats
     correlation: Floats
 
     def surprise(self, negative: Floats, scored: Floats) -> Floats:
@@ -38,8 +41,17 @@ class Share:
         k = np.maximum(np.minimum(negative, scored) - 0.5, 0.0)
         usual, rest = scored * self.p, scored * (1.0 - self.p)
         deviance = _part(k, usual) + _part(scored - k, rest)
-        factor = 1.0 + np.maximum(scored - 1.0, 0.0) * self.correlation.reshape(-1, 1)
+        factor = 1.0 + np.maximum(scored - 1.0, 0.0) * columns(self.correlation)
         return np.asarray(np.sign(k - usual) * np.sqrt(np.maximum(2.0 * deviance, 0.0) / factor))
+
+
+def beside(shares: Sequence[Share], rows: int) -> Share:
+    """The shares of many brands as one, each for `rows` looks."""
+    return Share(
+        shares[0].lengths,
+        np.repeat([one.p for one in shares], rows),
+        np.repeat(np.array([one.correlation for one in shares]).T, rows, axis=1),
+    )
 
 
 def _part(seen: Floats, usual: Floats) -> Floats:

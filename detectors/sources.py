@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from detectors.forecaster import Forecast, Forecaster
+from detectors.robust import Baseline
 from detectors.series import Bools, Floats, Series
 
 
@@ -36,7 +38,28 @@ class Sums:
     authors: Floats
 
 
-def check(sources: Mapping[str, Series]) -> Series:
+class Buckets(Protocol):
+    """Something of equal buckets, a `Series` or another."""
+
+    @property
+    def start(self) -> float:
+        """POSIX time of the first bucket's begin."""
+        ...
+
+    @property
+    def step(self) -> float:
+        """Seconds of a bucket."""
+        ...
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+
+B = TypeVar("B", bound=Buckets)
+
+
+def check(sources: Mapping[str, B]) -> B:
     """One of the sources, after all were found to have the same buckets.
 
     Raises:
@@ -74,8 +97,17 @@ def fit(
     return normals, _sum(sources, past, unknown)
 
 
-def expect(sources: Mapping[str, Series], normals: Mapping[str, Normal], unknown: Bools, utc_offset: float) -> Sums:
-    """Sum what was counted and what was forecast; `unknown` (n,) is left out of both."""
+def expect(
+    sources: Mapping[str, Series],
+    normals: Mapping[str, Normal],
+    unknown: Bools,
+    utc_offset: float,
+    exposure: float = 1.0,
+) -> Sums:
+    """Sum what was counted and what was forecast; `unknown` (n,) is left out of both.
+
+    `exposure` is how much of the last bucket has passed (0-1].
+    """
     ahead: dict[str, tuple[Floats, Floats | None]] = {}
     for name, normal in normals.items():
         if name in sources:
@@ -83,7 +115,19 @@ def expect(sources: Mapping[str, Series], normals: Mapping[str, Normal], unknown
             buckets = (series.start, series.step, len(series), utc_offset)
             negative = None if normal.negative is None else normal.negative.mean(*buckets)
             ahead[name] = (normal.mentions.mean(*buckets), negative)
-    return _sum(sources, ahead, unknown)
+    sums = _sum(sources, ahead, unknown)
+    if exposure < 1.0:
+        sums.expected[-1] *= exposure
+        sums.expected_negative[-1] *= exposure
+    return sums
+
+
+def totals(forecast: Forecast, start: float, step: float, edges: tuple[int, ...], utc_offset: float) -> Floats:
+    """Expected counts between `edges`, which are buckets of `step` seconds from POSIX `start`, shape (edges - 1,)."""
+    if isinstance(forecast, Baseline):
+        return forecast.totals(start, step, edges, utc_offset)
+    mean = forecast.mean(start, step, edges[-1], utc_offset)
+    return np.asarray(np.add.reduceat(mean, edges[:-1]))
 
 
 def _add(total: Floats, values: Floats, known: Bools, whole: bool) -> None:

@@ -1,10 +1,12 @@
 """How strange every window is: the statistic of `volume` and that of `revolt`, in standard normal units."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors import negbin, scan
 from detectors import share as shares
 from detectors.scan import Spread, spread, trailing
 from detectors.series import Bools, Floats
@@ -12,6 +14,9 @@ from detectors.share import Share
 from detectors.sources import Sums
 
 Rows = NDArray[np.int64]
+
+CHANNELS = 7
+"""What is counted and expected of each bucket; see `channels`."""
 
 LEAST_MENTIONS, LEAST_NEGATIVE = 5.0, 3.0
 """Smallest counts in a window that anyone is woken for."""
@@ -44,22 +49,28 @@ class Statistic:
     surprise: Floats
     matters: Bools
 
-    def strange(self, *, floored: bool) -> Floats:
-        """`surprise`, where `floored` far below it in what does not matter."""
-        if not floored:
-            return self.surprise
+    def part(self, rows: slice) -> "Statistic":
+        """The same of some rows, as views."""
+        seen, size = self.observed[:, rows], self.size[:, rows]
+        return Statistic(seen, self.expected[:, rows], size, self.surprise[:, rows], self.matters[:, rows])
+
+    def strange(self) -> Floats:
+        """`surprise`, and far below it in what does not matter."""
         return np.where(self.matters, self.surprise, np.minimum(self.surprise, -FLOORED))
 
 
 @dataclass(frozen=True)
 class Spreads:
-    """What is known of a brand's variability: of mentions, of negative ones, of their share, of authors a mention."""
+    """What is known of a brand's variability: of mentions, of negative ones, of their share, of authors a mention.
+
+    Of many looks, `crowd` is (looks,) and the others are as `scan.beside` gives them.
+    """
 
     lengths: tuple[float, ...]
     mentions: Spread
     negative: Spread | None
     share: Share | None
-    crowd: float
+    crowd: float | Floats
 
 
 def estimate(past: Sums, lengths: tuple[float, ...]) -> Spreads:
@@ -78,32 +89,65 @@ def estimate(past: Sums, lengths: tuple[float, ...]) -> Spreads:
 def measure(sums: Sums, spreads: Spreads, rows: Rows, campaign: Bools) -> dict[str, Statistic]:
     """The statistics of `volume` and, where sentiment is told, of `revolt`, NaN where a row is unknown.
 
-    Volume leaves the buckets of a `campaign` (n,) out, and says nothing within one. In a campaign the expected negative
-    count rises with the volume, so that only more anger a mention counts.
+    Volume says nothing within a `campaign` (n,).
+    """
+    known = sums.known[rows]
+    inside = trailing(channels(sums, campaign), spreads.lengths, sums.step, rows)
+    return judge(inside, spreads, known, known & ~campaign[rows])
+
+
+def channels(sums: Sums, campaign: Bools) -> Floats:
+    """What is summed over windows, shape (CHANNELS, n).
+
+    Mentions and those expected, negative ones and those expected, scored, mentions whose authors are known, authors.
+    The buckets of a `campaign` (n,) are left out of mentions. In a campaign the expected negative count rises with the
+    volume, so that only more anger a mention counts.
     """
     mentions, expected, less = sums.mentions, sums.expected, sums.expected_negative
     if campaign.any():
         less = np.where(campaign, less * np.maximum(mentions / np.maximum(expected, 1e-12), 1.0), less)
         mentions, expected = np.where(campaign, 0.0, mentions), np.where(campaign, 0.0, expected)
-    channels = np.array((mentions, expected, sums.negative, less, sums.scored, sums.signed, sums.authors))
-    seen, usual, angry, rarely, scored, signed, authors = trailing(channels, spreads.lengths, sums.step, rows)
+    return np.array((mentions, expected, sums.negative, less, sums.scored, sums.signed, sums.authors))
+
+
+def judge(inside: Floats, spreads: Spreads, known: Bools, plain: Bools) -> dict[str, Statistic]:
+    """The statistics of what is `inside` windows, `channels` summed (CHANNELS, windows, rows).
+
+    `known` (rows,) says of which rows anything is known, `plain` of which volume may speak. `spreads` are one brand's,
+    or of each row.
+    """
+    seen, usual, angry, rarely, scored, signed, authors = inside
     crowd = np.where(signed > 0, np.minimum(authors / np.maximum(signed * spreads.crowd, 1e-12), 1.0), 1.0)
-    known = sums.known[rows]
-    strange = spreads.mentions.surprise(seen * crowd, usual)
-    plain = known & ~campaign[rows]
-    found = {"volume": _judged(seen * crowd, usual, spreads.mentions, strange, strange, LEAST_MENTIONS, plain)}
+    seen, angry = seen * crowd, angry * crowd
+    size = spreads.mentions.size(usual)
+    strange = negbin.surprise(seen, usual, size)
+    found = {"volume": _judged(seen, usual, size, strange, strange, LEAST_MENTIONS, plain)}
     if spreads.negative is not None:
-        more = strange = spreads.negative.surprise(angry * crowd, rarely)
+        size = spreads.negative.size(rarely)
+        more = strange = negbin.surprise(angry, rarely, size)
         if spreads.share is not None:
-            among = spreads.share.surprise(angry * crowd, scored * crowd)
+            among = spreads.share.surprise(angry, scored * crowd)
             strange = FAINTER * np.minimum(strange, among) + (1.0 - FAINTER) * np.maximum(strange, among)
-        found["revolt"] = _judged(angry * crowd, rarely, spreads.negative, more, strange, LEAST_NEGATIVE, known)
+        found["revolt"] = _judged(angry, rarely, size, more, strange, LEAST_NEGATIVE, known)
     return found
 
 
+def beside(spreads: Sequence[Spreads], rows: int) -> Spreads:
+    """The spreads of many brands as one, each for `rows` looks; all of them tell the same things, or none does."""
+    negative = [one.negative for one in spreads if one.negative is not None]
+    share = [one.share for one in spreads if one.share is not None]
+    return Spreads(
+        spreads[0].lengths,
+        scan.beside([one.mentions for one in spreads], rows),
+        scan.beside(negative, rows) if negative else None,
+        shares.beside(share, rows) if share else None,
+        np.repeat([one.crowd for one in spreads], rows),
+    )
+
+
 def _judged(
-    seen: Floats, usual: Floats, spread: Spread, more: Floats, strange: Floats, least: float, known: Bools
+    seen: Floats, usual: Floats, size: Floats, more: Floats, strange: Floats, least: float, known: Bools
 ) -> Statistic:
     """`more` is the surprise of the count alone, `strange` that of the detector, shape (windows, rows)."""
     matters = (seen >= least) & (seen >= LEAST_EFFECT * usual) & (more >= OUTSIDE)
-    return Statistic(seen, usual, spread.size(usual), np.where(known, strange, np.nan), matters)
+    return Statistic(seen, usual, size, np.where(known, strange, np.nan), matters)

@@ -1,5 +1,6 @@
 """How often something is as strange as this: a generalised Pareto tail over the maxima of blocks of time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -26,17 +27,18 @@ spread. Ten blocks are two and a half days."""
 class Tail:
     """Peaks over threshold (Pickands 1975).
 
-    Above `threshold` lie `often` blocks a week, and their excess is generalised Pareto of `scale` and `shape`.
+    Above `threshold` lie `often` blocks a week, and their excess is generalised Pareto of `scale` and `shape`; of many
+    looks each is (looks,).
 
     >>> tail = fitted(np.linspace(0.0, 3.0, 100), 28.0)
     >>> bool(tail.rate(np.array(2.9)) > tail.rate(np.array(9.0)) > 0)
     True
     """
 
-    threshold: float
-    scale: float
-    shape: float
-    often: float
+    threshold: float | Floats
+    scale: float | Floats
+    shape: float | Floats
+    often: float | Floats
 
     def rate(self, height: Floats) -> Floats:
         """Blocks a week whose maximum reaches `height`, same shape; NaN stays NaN.
@@ -50,6 +52,11 @@ class Tail:
     def reached(self, rate: float) -> float:
         """The height that is reached `rate` times a week: the inverse of `rate` beyond the threshold."""
         return float(self.threshold + self.scale / self.shape * ((self.often / rate) ** self.shape - 1.0))
+
+
+def beside(tails: Sequence[Tail], rows: int) -> Tail:
+    """The tails of many brands as one, each for `rows` looks."""
+    return Tail(*np.repeat([(one.threshold, one.scale, one.shape, one.often) for one in tails], rows, axis=0).T)
 
 
 @lru_cache(maxsize=8)

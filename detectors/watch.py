@@ -1,17 +1,17 @@
 """The facade of the room: fit what is normal for a brand every few hours, look at it every minute."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from detectors import sources, statistic, yearly
-from detectors.calibrate import Calibration, Channel
+from detectors.calibrate import Calibration, Channel, Scale
 from detectors.forecaster import FORECASTERS, Forecaster
 from detectors.looks import Finding, Looks
 from detectors.scan import DAY, HOUR, windows
 from detectors.series import Bools, Floats, Series
-from detectors.sources import Normal, Sums
+from detectors.sources import Normal
 from detectors.statistic import Rows, Spreads, Statistic
 
 REFIT_SECONDS = 6 * HOUR
@@ -65,24 +65,34 @@ class Watch:
         end = np.asarray(first.start + first.step * (rows + 1.0), dtype=np.float64)
         if self.spreads is None or n == 0:
             return Looks(end, {})
-        sums = sources.expect(by_source, self.normals, mask, utc_offset)
-        if exposure < 1.0:
-            sums.expected[-1] *= exposure
-            sums.expected_negative[-1] *= exposure
-        budget = self.budget / FINER if first.step < self.step else self.budget
-        return Looks(end, self._findings(sums, rows, campaign, self.spreads, budget))
+        sums = sources.expect(by_source, self.normals, mask, utc_offset, exposure)
+        found = statistic.measure(sums, self.spreads, rows, campaign)
+        scale = self.calibration.scale(channels(found, self.spreads.lengths))
+        return Looks(end, findings(found, self.step, self.spreads.lengths, scale, self.spends(first.step)))
 
-    def _findings(self, sums: Sums, rows: Rows, campaign: Bools, spreads: Spreads, budget: float) -> dict[str, Finding]:
-        found = statistic.measure(sums, spreads, rows, campaign)
-        flashes, every = len(windows(self.step)[0]), len(spreads.lengths)
-        heights = self.calibration.height(_channels(found, spreads.lengths, floored=True))
-        findings = {}
-        for n, (name, seen) in enumerate(found.items()):
-            height = heights[n * every : (n + 1) * every]
-            highest = np.array((height[:flashes].max(axis=0), height[flashes:].max(axis=0)))
-            flash, slow = self.calibration.score(highest, budget)
-            findings[name] = Finding(name, spreads.lengths, seen, height, flash, slow)
-        return findings
+    def spends(self, step: float) -> float:
+        """The pages a week that a threshold may spend where buckets of `step` seconds are looked at."""
+        return self.budget / FINER if step < self.step else self.budget
+
+
+def channels(detectors: Iterable[str], lengths: tuple[float, ...]) -> tuple[Channel, ...]:
+    """Every window of every detector, in the order in which they are scored."""
+    return tuple((name, length) for name in detectors for length in lengths)
+
+
+def findings(
+    found: Mapping[str, Statistic], step: float, lengths: tuple[float, ...], scale: Scale, budget: float | Floats
+) -> dict[str, Finding]:
+    """Score what was found by watches of `step` seconds; `budget` is what each spends, one or (rows,)."""
+    flashes, every = len(windows(step)[0]), len(lengths)
+    heights = scale.height(np.concatenate([seen.strange() for seen in found.values()]))
+    scored = {}
+    for n, (name, seen) in enumerate(found.items()):
+        height = heights[n * every : (n + 1) * every]
+        highest = np.array((height[:flashes].max(axis=0), height[flashes:].max(axis=0)))
+        flash, slow = scale.score(highest, budget)
+        scored[name] = Finding(name, lengths, seen, height, flash, slow)
+    return scored
 
 
 def lookback(step: float) -> float:
@@ -192,10 +202,10 @@ def _taught(
     mask, campaign = mask[context:], campaign[context:]
     rows, lengths = np.arange(new - context, n - context), watch.spreads.lengths
     calm = sources.expect(recent, watch.normals, mask, utc_offset)
-    seen = _channels(statistic.measure(calm, watch.spreads, rows, campaign), lengths, floored=False)
+    seen = _surprises(statistic.measure(calm, watch.spreads, rows, campaign), lengths)
     if mask[rows].any():
         whole = sources.expect(recent, watch.normals, np.zeros_like(mask), utc_offset)
-        storm = _channels(statistic.measure(whole, watch.spreads, rows, campaign), lengths, floored=False)
+        storm = _surprises(statistic.measure(whole, watch.spreads, rows, campaign), lengths)
         seen = {key: _one_peak(strange, storm[key], mask, rows) for key, strange in seen.items()}
     return watch.calibration.learn(seen, first.times()[new:])
 
@@ -213,10 +223,7 @@ def _one_peak(calm: Floats, storm: Floats, mask: Bools, rows: Rows) -> Floats:
     return out
 
 
-def _channels(found: Mapping[str, Statistic], lengths: tuple[float, ...], *, floored: bool) -> dict[Channel, Floats]:
+def _surprises(found: Mapping[str, Statistic], lengths: tuple[float, ...]) -> dict[Channel, Floats]:
     """The surprise of every window of every detector, shape (rows,)."""
-    return {
-        (name, length): strange
-        for name, seen in found.items()
-        for length, strange in zip(lengths, seen.strange(floored=floored), strict=True)
-    }
+    strange = np.concatenate([seen.surprise for seen in found.values()])
+    return dict(zip(channels(found, lengths), strange, strict=True))

@@ -16,8 +16,10 @@ from detectors.forecaster import FORECASTERS, Forecaster, remembering
 from detectors.looks import Looks
 from detectors.series import Bools, Series
 from detectors.verdict import Verdict
+from detectors.voice import Voices
 from detectors.watch import REFIT_SECONDS, Watch, fit, lookback
 from service import policy, recording
+from service.heard import Heard, learn_voices, listened
 from service.policy import Standing
 
 WEEK = 7 * 86400.0
@@ -74,11 +76,20 @@ class Buckets(Protocol):
 class Backtest:
     """One run through one series; what it yields of a row depends on no later row."""
 
-    def __init__(self, series: Buckets, *, budget: float, campaign: Bools | None, forecaster: Forecaster) -> None:
+    def __init__(
+        self,
+        series: Buckets,
+        *,
+        budget: float,
+        campaign: Bools | None,
+        forecaster: Forecaster,
+        heard: Heard | None = None,
+    ) -> None:
         self.series, self.budget, self.forecaster = series, budget, remembering(forecaster)
         self.campaign = np.zeros(len(series), dtype=np.bool_) if campaign is None else campaign
         self.standing = Standing()
         self.watch: Watch | None = None
+        self.heard, self.usual = heard, None if heard is None else Voices()
         self.strange = np.zeros(len(series), dtype=np.bool_)
         self.settled = np.zeros(len(series), dtype=np.bool_)
         self._opened_row = 0
@@ -103,6 +114,10 @@ class Backtest:
             campaign=self.campaign[:now],
             forecaster=self.forecaster,
         )
+        if self.heard is not None:
+            past = series.rows(0, now)
+            by_source = {"": past} if isinstance(past, Series) else past
+            self.usual = learn_voices(self.heard, by_source, self.strange[:now])
 
     def _judge(self, first: int, last: int) -> Iterator[Happening]:
         begin, looks = first, self._look(first, last)
@@ -127,12 +142,13 @@ class Backtest:
     def _look(self, first: int, last: int) -> Looks:
         assert self.watch is not None
         context = max(0, first - round(lookback(self.series.step) / self.series.step))
-        return self.watch.look(
+        found = self.watch.look(
             self.series.rows(context, last),
             rows=np.arange(first - context, last - context),
             mask=self.settled[context:last],
             campaign=self.campaign[context:last],
         )
+        return found if self.heard is None else listened(found, self.heard, self.usual, self.budget)
 
 
 def backtest(
@@ -141,8 +157,11 @@ def backtest(
     budget: float = 0.5,
     campaign: Bools | None = None,
     forecaster: Forecaster = FORECASTERS["robust"],
+    heard: Heard | None = None,
 ) -> Iterator[Happening]:
     """Play `series` (n,) through detectors and policy; `campaign` (n,) are buckets of planned events.
+
+    `heard` are loud angry voices, None where nothing is told of them.
 
     >>> day = np.full(576, 5.0)
     >>> list(backtest(Series(0.0, 300.0, day)))
@@ -151,7 +170,7 @@ def backtest(
     >>> [type(happening).__name__ for happening in backtest(Series(0.0, 300.0, day))][::2]
     ['Opened', 'Closed']
     """
-    return Backtest(series, budget=budget, campaign=campaign, forecaster=forecaster).run()
+    return Backtest(series, budget=budget, campaign=campaign, forecaster=forecaster, heard=heard).run()
 
 
 def run(arguments: Namespace) -> int:

@@ -7,10 +7,10 @@ from typing import Any
 
 from detectors.growth import Growth
 from detectors.verdict import Verdict
-from service import keys
+from service import keys, voices
 from service.clock import iso
 from service.episode import Ahead, Episode, new_id
-from service.evidence import gather
+from service.evidence import gather, suspicion
 from service.policy import OPENS, severity
 from service.watcher import Watcher
 
@@ -18,6 +18,12 @@ METHOD = (
     "robust seasonal forecast per source (level, time of day, day of week); negative binomial tail of the count, for "
     "revolt with the negative share, over windows of 5 minutes to a day; peaks over threshold of the brand's own past"
 )
+VOICE_METHOD = (
+    "followers of the widest angry author of the last 15 minutes against how often the brand is spoken of by angry "
+    "authors with as many (Poisson, Pareto reach, 35 days of its own past drawn to what is usual at large)"
+)
+ANGRY = {"revolt", "voice"}
+"""Detectors that are about what is negative."""
 BY = "foreshock"
 UPDATE_SECONDS = 600.0
 """An open episode is told again, at the most this often, while it only goes on."""
@@ -32,7 +38,9 @@ def _number(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _proof(verdict: Verdict, worst: float) -> dict[str, Any]:
+def _proof(verdict: Verdict, worst: float, evidence: dict[str, Any]) -> dict[str, Any]:
+    suspected = suspicion(evidence)
+    reason = voices.named(verdict.reason, evidence.get("voice"))
     return {
         "detector": verdict.detector,
         "score": round(worst, 1),
@@ -42,7 +50,8 @@ def _proof(verdict: Verdict, worst: float) -> dict[str, Any]:
         "high": verdict.high,
         "p_value": verdict.p_value,
         "window_seconds": verdict.window,
-        "reason": verdict.reason,
+        "method": VOICE_METHOD if verdict.detector == "voice" else METHOD,
+        "reason": f"{reason}; {suspected}" if suspected else reason,
     }
 
 
@@ -51,8 +60,12 @@ async def _surroundings(watcher: Watcher, start: float, end: float, now: float, 
     brand = watcher.brand
     told = watcher.minutes.completeness(now)
     hour = watcher.minutes.last_hour(now)
-    evidence = await gather(watcher.store, brand.name, brand.query, start, end, angry=detector == "revolt")
+    evidence = await gather(watcher.store, brand.name, brand.query, start, end, angry=detector in ANGRY)
+    evidence["voice"] = await voices.widest(watcher.store, brand.name, start, end)
     evidence["excluded"] = int(hour["excluded"])
+    if hour["scored"]:
+        raw = round(hour["negative"] / hour["scored"], 4)
+        evidence["negative_share"] = {"raw": raw, "corrected": watcher.negative_share(now)}
     return {
         "evidence": evidence,
         "growth": _ahead(watcher.growth(detector, start, end)),
@@ -85,7 +98,8 @@ async def opened(watcher: Watcher, verdict: Verdict, end: float, now: float, lat
     """Return a new crisis of the brand: what was found at `end`, told at `now` (POSIX seconds); `late` says why so."""
     name = watcher.brand.name
     start = watcher.onset(verdict, end)
-    proof = _proof(verdict, verdict.score)
+    around = await _surroundings(watcher, start, end, now, verdict.detector)
+    proof = _proof(verdict, verdict.score, around["evidence"])
     proof["reason"] += f"; {late}" if late else ""
     episode = Episode(
         id=new_id(keys.shard(name), now, name),
@@ -96,11 +110,10 @@ async def opened(watcher: Watcher, verdict: Verdict, end: float, now: float, lat
         opened_at=at(now),
         started_at=at(start),
         updated_at=at(now),
-        method=METHOD,
         budget=watcher.brand.budget,
         replay_command=_replay(watcher, now),
         **proof,
-        **await _surroundings(watcher, start, end, now, verdict.detector),
+        **around,
     )
     return episode.told(at(now), "episode.opened", BY, proof["reason"])
 
@@ -116,12 +129,12 @@ async def went_on(watcher: Watcher, episode: Episode, verdict: Verdict, now: flo
     change = await _surroundings(watcher, start, now, now, verdict.detector)
     change["evidence"]["first_mentions"] = episode.evidence.get("first_mentions", [])
     if verdict.score >= episode.score:
-        change |= _proof(verdict, verdict.score)
+        change |= _proof(verdict, verdict.score, change["evidence"])
     if not escalated:
         return episode.told(at(now), "episode.updated", BY, None, **change)
     reopened = {"state": "open", "closed_at": None, "calm_at": None} if episode.state == "resolved" else {}
     change["severity"] = max(episode.severity, severity(verdict.score))
-    return episode.told(at(now), "episode.escalated", BY, verdict.reason, **change, **reopened)
+    return episode.told(at(now), "episode.escalated", BY, change.get("reason", verdict.reason), **change, **reopened)
 
 
 async def rejudged(watcher: Watcher, episode: Episode, verdict: Verdict, now: float, *, lower: bool) -> Episode:
@@ -133,7 +146,7 @@ async def rejudged(watcher: Watcher, episode: Episode, verdict: Verdict, now: fl
     change = await _surroundings(watcher, start, now, now, verdict.detector)
     note = watcher.late.words()
     if verdict.score > episode.score or (lower and verdict.score < episode.score):
-        change |= _proof(verdict, verdict.score)
+        change |= _proof(verdict, verdict.score, change["evidence"])
         change["severity"] = max(severity(verdict.score), 1)
         note += f"; what is known now scores {verdict.score:.0f} ({verdict.reason})"
     if lower and verdict.score < OPENS:
@@ -148,12 +161,12 @@ async def annotated(watcher: Watcher, episode: Episode, verdict: Verdict | None,
         (episode.calm_at or episode.closed_at or episode.updated_at).timestamp(),
     )
     brand = watcher.brand
-    evidence = await gather(watcher.store, brand.name, brand.query, start, end, angry=episode.detector == "revolt")
+    evidence = await gather(watcher.store, brand.name, brand.query, start, end, angry=episode.detector in ANGRY)
     change: dict[str, Any] = {
         "evidence": {**episode.evidence, **evidence} if evidence["mentions"] else episode.evidence
     }
     if verdict is not None and verdict.score > episode.score:
-        change |= _proof(verdict, verdict.score)
+        change |= _proof(verdict, verdict.score, change["evidence"])
     return episode.told(at(now), "episode.updated", BY, watcher.late.words(), **change)
 
 

@@ -1,8 +1,10 @@
-"""What lifted an episode: its first mentions, the loudest ones, terms, authors, sources and languages."""
+"""What lifted an episode: first and loudest mentions, terms, authors, sources, languages, and what is suspected."""
 
 from collections import Counter
 from typing import Any
 
+from collectors.near_copies import originals
+from collectors.suspects import Post, Reason, suspects
 from collectors.terms import RisenTerm, distinctive, terms
 from service.clock import posix
 from service.search import kept
@@ -16,6 +18,23 @@ EARLIER = 3 * 3600.0
 """Seconds before the estimated start in which the first mention may lie."""
 NAMED_PART = 0.25
 """Part of the telling mentions that their subject's terms must name."""
+COPIED = 3
+"""Copied texts that are shown."""
+QUOTED = 1000
+"""Characters of a text that are kept."""
+DESKS = {"article", "ticket"}
+"""Kinds of mention whose author is a desk, which writes many."""
+TOLD = 0.05
+"""Suspected part from which an alert's reason speaks of it: every day has some."""
+SAID: dict[str, str] = {
+    "copied text": "copy a text",
+    "links and tags": "are mostly links and tags",
+    "posts too often": "come from authors who post often",
+    "empty account": "from empty accounts",
+    "young account": "from young accounts",
+    "generated name": "from generated names",
+}
+"""How each reason goes on after its number."""
 BEFORE = 86_400.0
 """Seconds before the start that say what is talked about on a normal day."""
 
@@ -23,25 +42,67 @@ BEFORE = 86_400.0
 async def gather(store: Store, brand: str, query: str, start: float, now: float, angry: bool) -> dict[str, Any]:
     """Return the evidence of an episode that began at `start` (POSIX seconds); `angry`: negative mentions carry it.
 
-    What the first mentions are is told by the terms that rose: the earliest that speak of what all now speak of, also
-    where that lies before `start`, which is an estimate.
+    Terms are those of distinct texts: copies and reposts say theirs once. What the first mentions are is told by the
+    terms that rose: the earliest that speak of what all now speak of, also where that lies before `start`, which is an
+    estimate.
     """
     inside = await kept(store, brand, start, now, SAMPLE, newest=False)
     before = await kept(store, brand, start - BEFORE, start - 1, SAMPLE)
     telling = _telling(inside, angry)
-    risen = distinctive([m["text"] for m in telling], [m["text"] for m in before], exclude=query)[:TOP]
+    risen = _risen([m["text"] for m in telling], [m["text"] for m in before], query)
     earlier = [m for m in reversed(_telling(before, angry)) if _posted(m) >= start - EARLIER]
     subject = _subject(telling, risen)
     first = [m for m in earlier + telling if subject & set(terms(m["text"]))] or telling
     return {
-        "first_mentions": [_brief(m) for m in first[:FIRST]],
-        "top_mentions": [_brief(m) for m in sorted(telling, key=_weight, reverse=True)[:FIRST]],
+        "first_mentions": [brief(m) for m in first[:FIRST]],
+        "top_mentions": [brief(m) for m in sorted(telling, key=_weight, reverse=True)[:FIRST]],
         "top_terms": [{"term": t.term, "count": t.count, "expected": round(t.expected, 2)} for t in risen],
         "top_authors": _authors(telling),
         "sources": dict(Counter(m["source"] for m in inside).most_common(TOP)),
         "languages": dict(Counter(m.get("language") or "unknown" for m in inside).most_common(TOP)),
         "mentions": len(inside),
+        "suspected": _suspected(inside),
     }
+
+
+def _risen(now: list[str], before: list[str], query: str) -> list[RisenTerm]:
+    """Return the terms of distinct texts that rose; those of all texts where nearly all are copies of a few."""
+    found = distinctive(_once(now), _once(before), exclude=query) or distinctive(now, before, exclude=query)
+    return found[:TOP]
+
+
+def _once(texts: list[str]) -> list[str]:
+    return [texts[place] for place in originals(texts)]
+
+
+def _suspected(mentions: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return which part of the mentions does not look like one person's own word, and why."""
+    found = suspects([_post(m) for m in mentions])
+    copied = [m["text"] for m, reasons in zip(mentions, found, strict=True) if "copied text" in reasons]
+    why: Counter[Reason] = Counter(reason for reasons in found for reason in reasons)
+    number = sum(map(bool, found))
+    return {
+        "share": round(number / len(found), 3) if found else None,
+        "mentions": number,
+        "of": len(found),
+        "reasons": dict(why.most_common()),
+        "texts": [text[:QUOTED] for text in _once(copied)[:COPIED]],
+    }
+
+
+def suspicion(evidence: dict[str, Any]) -> str:
+    """Say in words which part of an episode's mentions is suspected, "" where that is little."""
+    suspected = evidence.get("suspected") or {}
+    share, reasons = suspected.get("share") or 0.0, suspected.get("reasons") or {}
+    if share < TOLD:
+        return ""
+    why = ", ".join(f"{number} {SAID[reason]}" for reason, number in reasons.items())
+    return f"{100 * share:.0f} % of {suspected['of']} posts look coordinated or like spam: {why}"
+
+
+def _post(mention: dict[str, Any]) -> Post:
+    said = mention["source"], mention["id"], _posted(mention), mention["text"], mention.get("author")
+    return Post(*said, repost=mention.get("repost_of") is not None, desk=mention.get("kind") in DESKS)
 
 
 def _telling(mentions: list[dict[str, Any]], angry: bool) -> list[dict[str, Any]]:
@@ -66,9 +127,10 @@ def _weight(mention: dict[str, Any]) -> tuple[int, int]:
     return mention.get("engagement") or 0, (mention.get("author") or {}).get("followers") or 0
 
 
-def _brief(mention: dict[str, Any]) -> dict[str, Any]:
+def brief(mention: dict[str, Any]) -> dict[str, Any]:
+    """Return what an episode keeps of a mention."""
     wanted = ("id", "source", "url", "published_at", "author", "negative")
-    return {**{k: mention.get(k) for k in wanted}, "text": mention["text"][:1000]}
+    return {**{k: mention.get(k) for k in wanted}, "text": mention["text"][:QUOTED]}
 
 
 def _authors(mentions: list[dict[str, Any]]) -> list[dict[str, Any]]:

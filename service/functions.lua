@@ -16,7 +16,11 @@ local LATE = 8 * DAY      -- how late a mention may arrive: as long its record i
 local KEEP_AGE = 7 * DAY  -- how long texts are kept as evidence
 local KEEP_MOST = 20000   -- how many texts of a brand are kept
 local TIDY = 900          -- in one minute of so many seconds what is too old is looked for: its text is gone by itself
-local COPIES = 3          -- of one text without a repost mark that count in an hour; more are excluded
+-- How many copies of one text without a repost mark count in an hour, the earliest; of accounts that are doubtful fewer.
+local COPIES, DOUBTFUL_COPIES = 3, 1
+local LOUD, ANGRY = 5000, 500  -- followers of an author, thousandths of P(negative): from both on it is a loud angry voice
+local VOICES_AGE = 35 * DAY  -- how long those are kept: as long as a brand's usual is learned from
+local VOICES_MOST = 5000     -- how many of a brand are kept
 local EVENTS_KEPT = 90 * DAY  -- far beyond the last try of a delivery
 local SEP = '\31'
 
@@ -41,7 +45,9 @@ end
 
 -- What a call changes is gathered by key and written once at its end: mentions come in the same few minutes.
 local function gathering(tag, now)
-  return {tag = tag, now = now, spots = {}, dirty = {}, brands = {}, copies = {}, texts = {}, passing = {}}
+  return {
+    tag = tag, now = now, spots = {}, dirty = {}, brands = {}, copies = {}, texts = {}, passing = {}, records = {}, changed = {},
+  }
 end
 
 -- What changes in the minute that holds instant t: the fields' differences, and the mentions that each author wrote
@@ -237,10 +243,17 @@ end
 local function of_brand(batch, brand)
   local found = batch.brands[brand]
   if not found then
-    found = {totals = {}, since = {}, recent = {}, gone = {}}
+    found = {totals = {}, since = {}, recent = {}, gone = {}, voices = {}}
     batch.brands[brand] = found
   end
   return found
+end
+
+-- Notes a mention (`what`, a record) as a loud angry voice of a brand, if it is one, or takes that back (sign -1).
+local function hear(batch, brand, key, what, sign)
+  if what[3] == 0 and what[4] == 1 and what[5] >= ANGRY and what[8] >= LOUD then
+    of_brand(batch, brand).voices[what[8] .. SEP .. key] = sign > 0 and what[2]
+  end
 end
 
 local function count_in(totals, field)
@@ -291,7 +304,18 @@ local function write_recent(batch, brand, found)
   end
 end
 
--- How often the texts of some rows were written so far, each in its hour.
+-- The earliest copies of a text in its hour: {at, key, limit, source} each, COPIES at most. A store of the first schema knew
+-- only how many there were.
+local function read_earliest(packed)
+  if not packed then return {} end
+  local number = tonumber(packed)
+  if not number then return cmsgpack.unpack(packed) end
+  local found = {}
+  for n = 1, math.min(number, COPIES) do found[n] = {0, '', COPIES} end
+  return found
+end
+
+-- The earliest copies of the texts of some rows, each in its hour.
 local function read_copies(batch, rows)
   for _, row in ipairs(rows) do
     if row[13] ~= 0 then
@@ -299,37 +323,83 @@ local function read_copies(batch, rows)
       local key = batch.tag .. ':g:' .. row[1] .. ':' .. hour
       local seen = batch.copies[key]
       if not seen then
-        seen = {until_ = (hour + 1) * 3600 + LATE, number = {}, names = {}, more = {}}
+        seen = {until_ = (hour + 1) * 3600 + LATE, earliest = {}, names = {}, more = {}, new = false}
         batch.copies[key] = seen
       end
       seen.names[#seen.names + 1] = row[13]
     end
   end
   for key, seen in pairs(batch.copies) do
-    for i, number in ipairs(redis.call('HMGET', key, unpack(seen.names))) do
-      seen.number[seen.names[i]] = tonumber(number or 0)
+    for i, packed in ipairs(redis.call('HMGET', key, unpack(seen.names))) do
+      seen.new = seen.new or not packed
+      seen.earliest[seen.names[i]] = read_earliest(packed)
     end
   end
 end
 
--- How often a text was written in its hour, with this one.
-local function copies_of(batch, brand, at, signature)
+-- Takes a copy out of what counts: one came that was written before it.
+local function exclude(batch, brand, source, key)
+  local records = batch.records
+  if not records[key] then
+    local packed = redis.call('GET', batch.tag .. ':r:' .. key)
+    records[key] = packed and cmsgpack.unpack(packed) or {}
+  end
+  local record = records[key][brand]
+  if not record or record[3] ~= 0 then return end
+  bump(batch, brand, source, record, -1)
+  hear(batch, brand, key, record, -1)
+  record[3] = 1
+  bump(batch, brand, source, record, 1)
+  batch.changed[key] = record[2]
+end
+
+-- Whether a copy is one too many, 1 or 0. Which of them count is the same in whatever order they come.
+local function copied(batch, row)
+  local brand, key, at = row[1], row[3], row[4]
   local seen = batch.copies[batch.tag .. ':g:' .. brand .. ':' .. floor(at / 3600)]
-  local number = seen.number[signature] + 1
-  seen.number[signature], seen.more[signature] = number, true
-  return number
+  local earliest, rank = seen.earliest[row[13]], 1
+  while earliest[rank] and (earliest[rank][1] < at or (earliest[rank][1] == at and earliest[rank][2] < key)) do
+    rank = rank + 1
+  end
+  if rank > COPIES then return 1 end
+  local limit = row[17] == 1 and DOUBTFUL_COPIES or COPIES
+  table.insert(earliest, rank, {at, key, limit, row[2]})
+  seen.more[row[13]] = true
+  for after = rank + 1, #earliest do
+    local copy = earliest[after]
+    if after == copy[3] + 1 then exclude(batch, brand, copy[4], copy[2]) end
+  end
+  earliest[COPIES + 1] = nil
+  return rank > limit and 1 or 0
 end
 
 local function write_copies(batch)
   for key, seen in pairs(batch.copies) do
-    local sets, new = {}, false
+    local sets = {}
     for signature in pairs(seen.more) do
-      sets[#sets + 1], sets[#sets + 2] = signature, seen.number[signature]
-      new = new or seen.number[signature] == 1
+      sets[#sets + 1], sets[#sets + 2] = signature, cmsgpack.pack(seen.earliest[signature])
     end
     if #sets > 0 then redis.call('HSET', key, unpack(sets)) end
-    if new then live(key, seen.until_ - batch.now) end
+    if seen.new then live(key, seen.until_ - batch.now) end
   end
+end
+
+-- Loud angry voices are kept by age and by number; most calls bring none.
+local function write_voices(batch, brand, voices)
+  local key, adds, gone = batch.tag .. ':b:' .. brand .. ':voices', {}, {}
+  for voice, at in pairs(voices) do
+    if at then
+      adds[#adds + 1], adds[#adds + 2] = at, voice
+    else
+      gone[#gone + 1] = voice
+    end
+  end
+  if #gone > 0 then redis.call('ZREM', key, unpack(gone)) end
+  if #adds == 0 then return end
+  redis.call('ZADD', key, unpack(adds))
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', batch.now - VOICES_AGE)
+  redis.call('ZREMRANGEBYRANK', key, 0, -VOICES_MOST - 1)
+  live(key, VOICES_AGE)
 end
 
 local function write(batch)
@@ -342,25 +412,49 @@ local function write(batch)
     for field, value in pairs(found.totals) do redis.call('HINCRBY', prefix .. ':totals', field, value) end
     write_since(prefix .. ':since', found.since)
     write_recent(batch, brand, found)
+    if next(found.voices) then
+      write_voices(batch, brand, found.voices)
+      batch.dirty[brand .. SEP .. SEP .. 'voices'] = true
+    end
   end
   local dirty = {}
   for member in pairs(batch.dirty) do dirty[#dirty + 1] = member end
   if #dirty > 0 then redis.call('SADD', batch.tag .. ':dirty', unpack(dirty)) end
 end
 
-local function excluded(batch, brand, at, spam, signature)
-  if spam == 1 then return 1 end
-  if signature == 0 then return 0 end
-  return copies_of(batch, brand, at, signature) > COPIES and 1 or 0
+local function excluded(batch, row)
+  if row[12] == 1 then return 1 end
+  if row[13] == 0 then return 0 end
+  return copied(batch, row)
+end
+
+local function unlabel(tag, key, brand)
+  redis.call('HDEL', tag .. ':b:' .. brand .. ':labels', key)
+  redis.call('ZREM', tag .. ':labelled', key .. ':' .. brand)
+end
+
+-- Drops every label of a mention that is deleted, however old: a label holds the text.
+local function unlabel_all(tag, key)
+  for _, member in ipairs(redis.call('ZRANGEBYLEX', tag .. ':labelled', '[' .. key .. ':', '(' .. key .. ';')) do
+    unlabel(tag, key, string.sub(member, #key + 2))
+  end
+end
+
+-- Drops a mention's label where an edit changed the text that was labelled.
+local function unlabel_edited(tag, key, brand, text)
+  local label = redis.call('HGET', tag .. ':b:' .. brand .. ':labels', key)
+  if label and cjson.decode(label).text ~= cjson.decode(text).text then unlabel(tag, key, brand) end
 end
 
 -- Takes a mention out of a brand that counted it; gives what stays of its record.
 local function take_out(batch, brand, source, key, known, updated)
   local mine = of_brand(batch, brand)
   bump(batch, brand, source, known, -1)
+  hear(batch, brand, key, known, -1)
   count_in(mine.totals, source .. SEP .. 'deleted')
   mine.gone[key], mine.recent[key] = true, nil
   batch.texts[key .. ':' .. brand] = false
+  unlabel(batch.tag, key, brand)
   return {updated, known[2]}
 end
 
@@ -368,8 +462,8 @@ end
 -- `known` is its record so far: {updated, at, out, scored, negative, spread, positive, reach, author}, the first two
 -- once it was taken out. Gives the new record, or nil where nothing changes.
 local function count_one(batch, row, known)
-  local brand, source, key, at, updated, deleted, scored, negative, spread, positive, sentiment, spam, signature,
-    author, reach, text = unpack(row)
+  local brand, source, key, at, updated, deleted, scored, negative, spread, positive, sentiment, _, _, author, reach,
+    text = unpack(row)
   local counted = known and known[3]
   if known and known[1] >= updated then return nil end
   if deleted == 1 then
@@ -377,10 +471,15 @@ local function count_one(batch, row, known)
     return not known and {updated, at} or nil
   end
   local mine = of_brand(batch, brand)
-  if counted then bump(batch, brand, source, known, -1) end
-  local out = counted or excluded(batch, brand, at, spam, signature)
+  if counted then
+    bump(batch, brand, source, known, -1)
+    hear(batch, brand, key, known, -1)
+    unlabel_edited(batch.tag, key, brand, text)
+  end
+  local out = counted or excluded(batch, row)
   local record = {updated, at, out, scored, negative, spread, positive, reach, author}
   bump(batch, brand, source, record, 1)
+  hear(batch, brand, key, record, 1)
   mine.recent[key], mine.gone[key] = at, nil
   batch.texts[key .. ':' .. brand] = {text, at}
   heard(batch, brand, source, at)
@@ -418,14 +517,13 @@ local function was_taken_out(known, brand, updated)
 end
 
 local function read_records(batch, rows)
-  local names, records = {}, {}
+  local names, records = {}, batch.records
   for i, row in ipairs(rows) do names[i] = batch.tag .. ':r:' .. row[3] end
-  if #names == 0 then return records end
+  if #names == 0 then return end
   for i, packed in ipairs(redis.call('MGET', unpack(names))) do
     local key = rows[i][3]
     if not records[key] then records[key] = packed and cmsgpack.unpack(packed) or {} end
   end
-  return records
 end
 
 local function write_texts(batch)
@@ -444,11 +542,13 @@ local function count(keys, args)
   local entry = args[2]
   if entry ~= '' and redis.call('XACK', keys[1], args[1], entry) == 0 then return -1 end
   local batch, rows = gathering(tag_of(keys[1]), tonumber(args[3])), cmsgpack.unpack(args[4])
-  local records, changed, counted = read_records(batch, rows), {}, 0
+  local records, changed, counted = batch.records, batch.changed, 0
+  read_records(batch, rows)
   read_copies(batch, rows)
   for _, row in ipairs(rows) do
     local brand, key = row[1], row[3]
     local known, done = records[key], false
+    if row[6] == 1 then unlabel_all(batch.tag, key) end
     if brand == '' then
       local first = redis.call('XRANGE', keys[1], '-', '+', 'COUNT', 1)[1]
       done = count_elsewhere(batch, row, known, first and first[1] ~= entry)
@@ -561,6 +661,23 @@ local function episode(keys, args)
 end
 redis.register_function{function_name = 'fs_episode', callback = episode, flags = {'allow-oom'}}
 
+-- label LABELS_HASH | BRAND KEY LABEL MOST: keeps what a person said of a kept mention, or, where LABEL is '', takes that
+-- back. Gives how many labels the brand has; -1 where the mention is not kept, -2 where there are MOST already.
+local function label(keys, args)
+  local tag, brand, key, said, most = tag_of(keys[1]), unpack(args)
+  if redis.call('EXISTS', tag .. ':t:' .. key .. ':' .. brand) == 0 then return -1 end
+  if said == '' then
+    unlabel(tag, key, brand)
+  elseif redis.call('HLEN', keys[1]) >= tonumber(most) and redis.call('HEXISTS', keys[1], key) == 0 then
+    return -2
+  else
+    redis.call('HSET', keys[1], key, said)
+    redis.call('ZADD', tag .. ':labelled', 0, key .. ':' .. brand)
+  end
+  return redis.call('HLEN', keys[1])
+end
+redis.register_function{function_name = 'fs_label', callback = label, flags = {'allow-oom'}}
+
 -- lease LEASE | HOLDER MILLISECONDS: takes or renews the lease; gives its fencing token, or 0 where another holds it. The
 -- token rises with every new holder; it follows the server's time, so that a failover that lost the last write gives
 -- none a second time.
@@ -576,3 +693,40 @@ local function lease(keys, args)
   return token
 end
 redis.register_function{function_name = 'fs_lease', callback = lease, flags = {'allow-oom'}}
+
+local LEDGER_KEPT = 400 * DAY  -- a year's bills
+
+local function add_to_ledger(ledger, args, first, step, amount)
+  for i = first, #args, step do redis.call('HINCRBY', ledger, args[i], string.format('%d', amount)) end
+end
+
+-- reserve LEDGER | ID ATTEMPT AMOUNT NOW NAME CAP NAME CAP ...: charges AMOUNT (millionths of a dollar) to every NAME, or, where
+-- that would exceed one's CAP ('': none), to none; gives that NAME, '' where it was charged. What an earlier attempt of ID
+-- left unsettled stays charged: it may have been spent.
+local function reserve(keys, args)
+  local ledger, held, attempt = keys[1], 'held ' .. args[1], args[2]
+  local amount, known = tonumber(args[3]), redis.call('HGET', keys[1], held)
+  if known and string.match(known, '^(%S+)') == attempt then return '' end
+  for i = 5, #args, 2 do
+    local cap = tonumber(args[i + 1])
+    if cap and tonumber(redis.call('HGET', ledger, args[i]) or '0') + amount > cap then return args[i] end
+  end
+  add_to_ledger(ledger, args, 5, 2, amount)
+  for i = 5, #args, 2 do redis.call('HSETNX', ledger, 'since ' .. args[i], args[4]) end
+  redis.call('HSET', ledger, held, attempt .. ' ' .. string.format('%d', amount))
+  live(ledger, LEDGER_KEPT)
+  return ''
+end
+redis.register_function{function_name = 'fs_reserve', callback = reserve, flags = {'allow-oom'}}
+
+-- settle LEDGER | ID ATTEMPT COST NAME ...: replaces what was reserved by what it cost, once; gives whether it did.
+local function settle(keys, args)
+  local held = 'held ' .. args[1]
+  local known = redis.call('HGET', keys[1], held)
+  local attempt, amount = string.match(known or '', '^(%S+) (%d+)$')
+  if attempt ~= args[2] then return 0 end
+  redis.call('HDEL', keys[1], held)
+  add_to_ledger(keys[1], args, 4, 1, tonumber(args[3]) - tonumber(amount))
+  return 1
+end
+redis.register_function{function_name = 'fs_settle', callback = settle, flags = {'allow-oom'}}

@@ -6,7 +6,7 @@ and acknowledgement be one function on one shard.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -73,12 +73,19 @@ class Ingest:
         self._registry = registry
         self._room = room
 
-    async def mentions(self, items: Iterable[tuple[int, Mention]], receipt: Receipt) -> Receipt:
+    async def mentions(
+        self, items: Iterable[tuple[int, Mention]], receipt: Receipt, only: Collection[str] | None = None
+    ) -> Receipt:
         """Do what `fields` does, for mentions as collectors make them."""
-        return await self.fields([(index, item.model_dump(exclude_none=True)) for index, item in items], receipt)
+        found = [(index, item.model_dump(exclude_none=True)) for index, item in items]
+        return await self.fields(found, receipt, only)
 
-    async def fields(self, items: Iterable[tuple[int, Fields]], receipt: Receipt) -> Receipt:
+    async def fields(
+        self, items: Iterable[tuple[int, Fields]], receipt: Receipt, only: Collection[str] | None = None
+    ) -> Receipt:
         """Match each (index, mention) and store what matches; the receipt says what became of every item.
+
+        A mention that does not name its brands itself counts for those in `only`, where it is given.
 
         Raises:
             Busy: too much waits to be counted, or the store is full; nothing of this request was taken.
@@ -95,6 +102,8 @@ class Ingest:
                 brands = next(matched)
                 if mention.get("updated_at") or mention.get("deleted"):
                     self._route_elsewhere(mention, brands, now, waiting)
+                if only is not None:
+                    brands = [brand for brand in brands if brand in only]
             if brands:
                 receipt.matched += 1
                 self._route(mention, brands, now, waiting)

@@ -1,11 +1,15 @@
 """One look at one brand: scores to standing, standing to episodes, and the state that people and Prometheus see."""
 
 import json
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
+from detectors import fleet
 from detectors.looks import Looks
+from detectors.series import Floats
 from service import crisis, late
+from service.asking import ask
 from service.changes import AGAIN_SECONDS
 from service.clock import iso
 from service.episode import Kind
@@ -15,53 +19,74 @@ from service.watcher import Watcher
 
 LONGEST_LOOK = 60.0
 """Seconds of calm that one look can vouch for: time in which nobody looked is not calm."""
+QUIET = {"voice": 0.0}
+"""Score of who is judged while nobody loud is heard."""
 BLIND_PART = 0.5
 """Part of the expected mentions that must be seen; below it a brand is blind."""
 BLIND_SECONDS = 900.0
 """How long a brand must be blind, or see again, before that is told."""
 
 
-async def look(watcher: Watcher, first: float, now: float, until: dict[str, float], fence: int) -> None:
-    """Judge a brand from `first` to `now` (POSIX seconds); `until` says up to when each source has told all it will.
+async def look(
+    watchers: Sequence[Watcher], first: float, now: float, until: Callable[[str], dict[str, float]], fence: int
+) -> None:
+    """Judge brands from `first` to `now` (POSIX seconds).
 
-    What is read of its minutes must have been taken in before.
+    `until` says of a brand up to when each source has told all it will. What is read of minutes must have been taken in
+    before.
 
     Raises:
         Fenced: a newer ticker has taken over.
     """
-    minutes = watcher.minutes
-    late.prepare(watcher, first)
-    minutes.advance(first, now, until, 0.0 if watcher.again is None else AGAIN_SECONDS)
-    if watcher.knows:
-        assert watcher.watch is not None
-        if await minutes.silences(watcher.watch, now, watcher.utc_offset(now)):
+    for watcher in watchers:
+        late.prepare(watcher, first)
+        back = 0.0 if watcher.again is None else AGAIN_SECONDS
+        watcher.minutes.advance(first, now, until(watcher.brand.name), back)
+        if watcher.watch is None or not watcher.knows:
+            continue
+        if await watcher.minutes.silences(watcher.watch, now, watcher.utc_offset(now)):
             watcher.learns_at = 0.0  # what was taken for calm teaches nothing
-        while await _judge(watcher, first, now, fence):
-            pass
-        await _blind(watcher, now, fence)
-    watcher.looked_at = now
+    due = [watcher for watcher in watchers if watcher.knows]
+    while due:
+        asked = [ask(watcher, first, now) for watcher in due]
+        answers = iter(fleet.look([one for one, _, _ in asked if one is not None]))
+        more = []
+        for watcher, (one, ends, before) in zip(due, asked, strict=True):
+            found = Looks(ends, {}) if one is None else watcher.listened(next(answers))
+            if await _follow(watcher, found, ends, before, first, fence):
+                more.append(watcher)
+            else:
+                await _blind(watcher, now, fence)
+        due = more
+    for watcher in watchers:
+        watcher.looked_at = now
 
 
-async def _judge(watcher: Watcher, first: float, now: float, fence: int) -> bool:
-    """Judge what is due; say whether more is: an episode that ends is left out of what is judged after it."""
-    found, ends, before = watcher.look(first, now)
+async def _follow(watcher: Watcher, found: Looks, ends: Floats, before: int, first: float, fence: int) -> bool:
+    """Follow what was found at `ends`, of which the first `before` were judged before; say whether more is due.
+
+    An episode that ends is left out of what is judged after it.
+    """
     watcher.again = None
     if before or watcher.late:
         await late.judge(watcher, found, ends[:before], first, fence)
+    scores, flashes = found.score.tolist(), found.flash.tolist()
     for row in range(before, len(ends)):
-        event = await _crisis(watcher, found, row, float(ends[row]), first, fence)
-        watcher.scores = {name: float(f.score[row]) for name, f in found.findings.items()}
+        event = await _crisis(watcher, found, row, scores[row], flashes[row], float(ends[row]), first, fence)
+        watcher.scores = QUIET | found.scores(row)
         if event == "closed" and row + 1 < len(ends):
             return True
     return False
 
 
-async def _crisis(watcher: Watcher, found: Looks, row: int, end: float, first: float, fence: int) -> Event | None:
-    """Follow what was found at `row`, known up to `end`; nobody hears of it before `first` (POSIX seconds)."""
+async def _crisis(
+    watcher: Watcher, found: Looks, row: int, score: float, flash: float, end: float, first: float, fence: int
+) -> Event | None:
+    """Follow the scores of `row`, known up to `end`; nobody hears of it before `first` (POSIX seconds)."""
     seconds = min(end - watcher.looked_until, LONGEST_LOOK)
     watcher.looked_until = end
     was = watcher.standing.get("crisis", Standing())
-    standing, event = follow(was, end, seconds, float(found.score[row]), float(found.flash[row]))
+    standing, event = follow(was, end, seconds, score, flash)
     watcher.standing["crisis"] = standing
     if event == "opened":
         await watcher.save(await crisis.opened(watcher, found.verdicts(row)[0], end, max(end, first)), standing, fence)
@@ -142,6 +167,7 @@ def state(watcher: Watcher, now: float) -> dict[str, Any]:
         "at": iso(now),
         "judged_until": watcher.looked_until,
         **_counted(hour),
+        "negative_share_corrected": watcher.negative_share(now),
         "expected": _rounded(told) if watcher.knows else None,
         "expected_lower": low,
         "expected_upper": high,
@@ -156,7 +182,8 @@ def state(watcher: Watcher, now: float) -> dict[str, Any]:
 def later(watcher: Watcher, now: float) -> dict[str, Any]:
     """Return the state of a brand of which nothing new came since it was looked at: its hour moves on."""
     moved = _counted(watcher.minutes.last_hour(now)) if watcher.state.get("window_mentions") else {}
-    return {**watcher.state, "at": iso(now), **moved}
+    corrected = {"negative_share_corrected": watcher.negative_share(now)} if moved else {}
+    return {**watcher.state, "at": iso(now), **moved, **corrected}
 
 
 def _counted(hour: dict[str, float]) -> dict[str, Any]:

@@ -20,8 +20,10 @@ BRANDS = "fs:brands"
 """hash: brand name -> Brand as JSON"""
 WEBHOOKS = "fs:webhooks"
 """hash: webhook name -> Webhook as JSON, secret included"""
+HOOKS = "fs:hooks"
+"""hash: source -> the hook that takes what its network pushes, as JSON, secret included"""
 VERSION = "fs:version"
-"""rises with every change of BRANDS or WEBHOOKS"""
+"""rises with every change of BRANDS, WEBHOOKS or HOOKS"""
 API_KEYS = "fs:keys"
 """hash: SHA-256 of a key -> ApiKey as JSON"""
 CLOCK = "fs:clock"
@@ -34,6 +36,12 @@ COLLECTORS = "fs:collectors"
 """hash: collector -> its last poll's outcome as JSON"""
 COSTS = "fs:costs"
 """hash: source -> dollars"""
+CAPS = "fs:caps"
+"""what may be spent a month, as JSON"""
+CORRECTIONS = "fs:corrections"
+"""hash: brand -> how its shares are corrected by labels, as JSON"""
+LABELLED = "fs:labelled"
+"""hash: brand -> how often its labels were changed"""
 NOTIFICATIONS = "fs:notifications"
 """hash: channel and outcome -> how many"""
 
@@ -60,6 +68,11 @@ def all_shards() -> list[str]:
 def lease(work: str) -> str:
     """Return who may do `work` (tick, collect) at the moment."""
     return f"fs:lease:{work}"
+
+
+def ledger(month: str) -> str:
+    """Return the hash of what reading cost in a month, `2026-11` (UTC): SOURCE and BRAND -> millionths of a dollar."""
+    return f"fs:ledger:{month}"
 
 
 def ingest(tag: str) -> str:
@@ -122,6 +135,11 @@ def recent(brand: str) -> str:
     return f"{shard(brand)}:b:{brand}:recent"
 
 
+def voices(brand: str) -> str:
+    """Return the sorted set of a brand's loud angry voices, followers and identity, by publication."""
+    return f"{shard(brand)}:b:{brand}:voices"
+
+
 def identity(source: str, mention: str) -> str:
     """Return a mention in 16 characters: 96 bits of BLAKE2b."""
     digest = hashlib.blake2b(f"{source}\0{mention}".encode(), digest_size=12).digest()
@@ -136,6 +154,26 @@ def record(tag: str, identity: str) -> str:
 def text(brand: str, identity: str) -> str:
     """Return one mention of a brand as JSON, kept as evidence."""
     return f"{shard(brand)}:t:{identity}:{brand}"
+
+
+def labelled(tag: str) -> str:
+    """Return the sorted set of KEY:BRAND (all of score 0), which finds the labels of a mention."""
+    return f"{tag}:labelled"
+
+
+def labels(brand: str) -> str:
+    """Return the hash of what people said of a brand's mentions: KEY -> Label as JSON, its text included."""
+    return f"{shard(brand)}:b:{brand}:labels"
+
+
+def drawn(brand: str) -> str:
+    """Return the set of KEYs of the brand's mentions that were drawn by chance to be labelled."""
+    return f"{shard(brand)}:b:{brand}:drawn"
+
+
+def models(brand: str) -> str:
+    """Return the hash of the brand's own models of sentiment: name -> OwnModel as JSON."""
+    return f"{shard(brand)}:b:{brand}:models"
 
 
 def since(brand: str) -> str:

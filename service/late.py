@@ -22,8 +22,9 @@ from service.changes import AGAIN_SECONDS, KEPT_SECONDS, Changes
 from service.clock import iso
 from service.counts import read
 from service.episode import Episode
-from service.minutes import LOOKBACK, MINUTE
+from service.minutes import LOOKBACK
 from service.policy import OPENS, Standing, follow
+from service.segment import MINUTE
 from service.store import Conflict
 from service.watcher import Watcher, within
 
@@ -113,7 +114,7 @@ async def _annotate(watcher: Watcher, now: float) -> None:
     first = min([begin, *(e.started_at.timestamp() for e in over)])
     last = max([end, *(_ended(e, now) for e in over)])
     table = await read(watcher.store, watcher.brand.name, first - LOOKBACK, last, MINUTE, now)
-    series = table.series()
+    series = table.series(watcher.correction)
     if not series or watcher.watch is None:
         return
     for episode in over:

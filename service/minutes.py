@@ -2,26 +2,23 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from collectors.correct import Correction
 from detectors import silence
+from detectors.fleet import Summed
 from detectors.series import Bools, Floats, Series
 from detectors.watch import Watch, lookback
 from service import keys
 from service.changes import AGAIN_SECONDS, KEPT_SECONDS, Changes
-from service.counts import CODES, COUNTED, KNOWN, Coverage, SourceTable, Table, judged
+from service.counts import COUNTED, Coverage, SourceTable, Table, judged
+from service.segment import EMPTY, HELD, MINUTE, SEGMENT, Segment, add, changed, segment
 from service.store import Store
 
-MINUTE = 60
-SEGMENT = keys.SEGMENT[MINUTE]
 LOOKBACK = lookback(MINUTE)
 """Seconds that the longest window looks back."""
-HELD = f"mxsna{COUNTED}{KNOWN}"
-"""The counters of a minute that judging needs."""
 SILENT_SECONDS = 900.0
 """A pushed source that is silent for less is never called unknown."""
 SILENT_CHANCE = 1e-6
@@ -32,49 +29,7 @@ SILENT_SIZE = 10.0
 Rows = NDArray[np.int64]
 Place = tuple[str, int]
 """A source and the number of one of its segments of minutes since 1970."""
-
-
-class Segment(NamedTuple):
-    """The minutes of a segment in which anything was counted: offsets (k,) and HELD counters (7, k), packed small.
-
-    `counted` says whether the source gave a count itself.
-    """
-
-    offsets: NDArray[np.uint8]
-    values: NDArray[np.unsignedinteger]
-    counted: bool
-
-    def dense(self) -> Floats:
-        """Return the counters of every minute, shape (7, SEGMENT)."""
-        found = np.zeros((len(HELD), SEGMENT))
-        found[:, self.offsets] = self.values
-        return found
-
-
-_buckets = msgspec.msgpack.Decoder(list[list[int]])
-_PLACES = [CODES.index(code) for code in HELD]
-_ZEROS = [0] * len(CODES)
-
-
-def segment(packed: Mapping[bytes, bytes]) -> Segment:
-    """Return a segment as the store holds it; its buckets are decoded as one msgpack array, which is quicker."""
-    rows = _buckets.decode(b"\xdc" + len(packed).to_bytes(2) + b"".join(packed.values()))
-    table = np.array([row + _ZEROS[len(row) :] for row in rows], dtype=np.int64).reshape(-1, len(CODES))
-    offsets = np.fromiter(map(int, packed), dtype=np.uint8, count=len(packed))
-    order = offsets.argsort()
-    values = np.maximum(table[order][:, _PLACES].T, 0)
-    small = np.min_scalar_type(int(values.max(initial=0)))
-    return Segment(offsets[order], values.astype(small), bool(values[HELD.index(KNOWN)].any()))
-
-
-EMPTY = segment({})
-
-
-def mentions(packed: bytes) -> int:
-    """Return what was counted in a minute as the store holds it: mentions, or what its source gave as their count."""
-    (row,) = _buckets.decode(b"\x91" + packed)
-    row += _ZEROS[len(row) :]
-    return max(row[CODES.index("m")] - row[CODES.index("x")], row[CODES.index(COUNTED)])
+_HOUR = np.zeros(60)
 
 
 class Minutes:
@@ -87,11 +42,28 @@ class Minutes:
         self._oldest = 0
         self._known = Coverage({}, {}, {}, {})
         self._table = Table(0.0, MINUTE, 0)
+        self._last = 0.0
+        self._ready = True
+        self._told: dict[str, tuple[int, int] | None] = {}
 
     @property
     def sources(self) -> dict[str, SourceTable]:
-        """The minutes by source, as of the last `advance`."""
+        """The minutes by source, as of the last `advance`; made when they are asked for."""
+        if not self._ready:
+            self._ready = True
+            for source in self._spoken():
+                columns = dict(zip(HELD, self._columns(self._held[source]), strict=True))
+                self._table.sources[source] = judged(columns, self._known, source, self._table, self._last)
         return self._table.sources
+
+    def _spoken(self) -> list[str]:
+        """Return the sources that ever said anything."""
+        return [source for source in self._held if source in self._known.first]
+
+    @property
+    def start(self) -> float:
+        """POSIX seconds at which row 0 begins, as of the last `advance`."""
+        return self._table.start
 
     @property
     def first(self) -> float:
@@ -141,7 +113,7 @@ class Minutes:
                 mine.pop(number, None)
             begin = float(number * SEGMENT * MINUTE)
             if begin + MINUTE <= judged_until:
-                changes = changes.joined(_changes(old, new, begin, judged_until))
+                changes = changes.joined(changed(old, new, begin, judged_until))
         return changes
 
     def older(self, changed: Iterable[Place], now: float) -> Changes:
@@ -154,7 +126,7 @@ class Minutes:
         return Changes(spans=tuple(spans))
 
     def advance(self, first: float, last: float, until: dict[str, float], back: float = 0.0) -> None:
-        """Hold the minutes from a lookback and `back` seconds before `first` up to `last` (POSIX seconds) ready.
+        """Look at the minutes from a lookback and `back` seconds before `first` up to `last` (POSIX seconds).
 
         `until` says up to when each source has told all it will.
         """
@@ -162,23 +134,64 @@ class Minutes:
         begin = math.floor((first - LOOKBACK - back) / MINUTE)
         self._known = Coverage(self._known.first, self._known.last, self._known.gaps, until)
         self._table = Table(begin * MINUTE, MINUTE, math.ceil(last / MINUTE) - begin)
-        for source, mine in self._held.items():
+        self._last, self._ready = last, False
+        self._told.clear()
+        for mine in self._held.values():
             for number in [n for n in mine if n < self._oldest]:
                 del mine[number]
-            if source in self._known.first:
-                columns = dict(zip(HELD, self._columns(mine, begin), strict=True))
-                self._table.sources[source] = judged(columns, self._known, source, self._table, last)
 
     def rest(self) -> None:
         """Let go of what `advance` made ready: of thousands of brands it would be gigabytes."""
-        self._table = Table(0.0, MINUTE, 0)
+        self._table, self._ready = Table(0.0, MINUTE, 0), True
 
-    def _columns(self, mine: Mapping[int, Segment], begin: int) -> Floats:
-        found = np.zeros((len(HELD), self._table.length))
+    def told(self, source: str) -> tuple[int, int] | None:
+        """Return the first row that a source has told and the one after the last, None where it has a gap."""
+        if source not in self._told:
+            self._told[source] = self._tell(source)
+        return self._told[source]
+
+    def _tell(self, source: str) -> tuple[int, int] | None:
+        start, known = self._table.start, self._known
+        if any(a < start + MINUTE * self._table.length and b > start for a, b in known.gaps.get(source, ())):
+            return None
+        if any(part.counted for part in self._held[source].values()):
+            return None
+        first = math.floor((known.first[source] - start) / MINUTE)
+        last = (known.until.get(source, self._last) - start) / MINUTE
+        last = math.floor(last) if source in known.until else math.ceil(last)
+        return max(first, 0), max(min(last, self._table.length), 0)
+
+    def plain(self) -> tuple[int, int] | None:
+        """Return the first row that every source told and the one after the last, None where these differ."""
+        spans = [self.told(source) for source in self._spoken()]
+        some = [span for span in spans if span is not None]
+        if len(some) < len(spans) or not some or len({last for _, last in some}) > 1:
+            return None
+        return max(first for first, _ in some), some[0][1]
+
+    def summed(self, rows: tuple[int, ...], edges: tuple[int, ...]) -> dict[str, Summed]:
+        """Return what detectors see of `rows` that are `plain`, summed between `edges`, by source."""
+        found, table = {}, self._table
+        for source in self._spoken():
+            sums = np.zeros((len(HELD), len(edges) - 1))
+            for number, part in self._held[source].items():
+                add(sums, part, number * SEGMENT - round(table.start) // MINUTE, edges)
+            mentions, excluded, scored, negative, authors = sums[:5]
+            counts = (mentions - excluded, negative / 1000, scored, authors)
+            found[source] = Summed(table.start, MINUTE, rows[-1] + 1, *counts)
+        return found
+
+    def _columns(self, mine: Mapping[int, Segment]) -> Floats:
+        found, begin = np.zeros((len(HELD), self._table.length)), round(self._table.start) // MINUTE
         for number, part in mine.items():
-            places = part.offsets + np.int64(number * SEGMENT - begin)
-            inside = slice(*np.searchsorted(places, (0, self._table.length)))
-            found[:, places[inside]] = part.values[:, inside]
+            shift = number * SEGMENT - begin
+            inside = slice(*part.offsets.searchsorted((max(-shift, 0), max(self._table.length - shift, 0))))
+            offsets = part.offsets[inside].astype(np.int64)
+            if not len(offsets):
+                continue
+            here = int(offsets[-1] - offsets[0]) + 1 == len(offsets)  # a slice is filled in a tenth of the time
+            places = slice(shift + offsets[0], shift + offsets[-1] + 1) if here else shift + offsets
+            found[:, places] = part.values[:, inside]
         return found
 
     def _judge(self, now: float) -> None:
@@ -204,19 +217,23 @@ class Minutes:
         """Return when the minutes of `rows` end, POSIX seconds."""
         return np.asarray(self._table.start + (rows + 1.0) * MINUTE)
 
-    def series(self, end: float) -> dict[str, Series]:
-        """Return what detectors see up to the minute that holds `end`, by source."""
+    def series(self, end: float, correction: Correction | None = None) -> dict[str, Series]:
+        """Return what detectors see up to the minute that holds `end`, by source, as `Table.series` does."""
         length = self._row(end) + 1
         cut = Table(self._table.start, MINUTE, length, {n: _cut(t, length) for n, t in self.sources.items()})
-        return cut.series()
+        return cut.series(correction)
 
     async def silences(self, watch: Watch, end: float, utc_offset: float) -> bool:
         """Note which pushed sources fell silent or spoke again by `end`; say whether that changed what is known."""
         changed = False
-        for name, table in self.sources.items():
-            if name in self._known.until or name not in watch.normals or table.counted:
+        for name in self._spoken():
+            if name in self._known.until or name not in watch.normals:
                 continue
             open_gap = next((a for a, b in self._known.gaps.get(name, ()) if math.isinf(b)), None)
+            if open_gap is None and 0.0 <= end - self._known.last.get(name, 0.0) < SILENT_SECONDS - MINUTE:
+                continue
+            if self.sources[name].counted:
+                continue
             heard = self._heard(name, end)
             if open_gap is None and len(heard) and end - heard[-1] >= SILENT_SECONDS:
                 begin = max(float(heard[-1]), end - LOOKBACK)
@@ -244,44 +261,49 @@ class Minutes:
         await self._store.do("HSET", keys.gaps(self._brand), field, "" if math.isinf(end) else int(end))
         others = [g for g in self._known.gaps.get(source, []) if g[0] != begin]
         self._known.gaps[source] = [*others, (begin, end)]
+        self._told.pop(source, None)
 
     def completeness(self, end: float) -> dict[str, dict[str, float]]:
         """Return, by source, the share of the last hour that it told, and up to when it is complete (POSIX seconds)."""
-        row = self._row(end)
         return {
             name: {
-                "ratio": round(float(table.complete[max(row - 59, 0) : row + 1].mean()), 3),
+                "ratio": round(len(_HOUR[self.known_hour(name, end)]) / 60.0, 3),
                 "complete_until": self._until(name, end),
             }
-            for name, table in self.sources.items()
+            for name in self._spoken()
         }
 
-    def known_hour(self, source: str, end: float) -> Bools:
-        """Return which of the 60 minutes before `end` a source has told, shape (60,)."""
+    def known_hour(self, source: str, end: float) -> slice | Bools:
+        """Return which of the 60 minutes before `end` a source has told."""
         row = self._row(end)
+        if source not in self._known.first:
+            return slice(0, 0)
+        if (span := self.told(source)) is not None:
+            return slice(min(max(span[0] - row + 59, 0), 60), min(max(span[1] - row + 59, 0), 60))
         found = np.zeros(60, dtype=np.bool_)
-        table = self.sources.get(source)
-        if table is not None:
-            told = table.complete[max(row - 59, 0) : row + 1]
-            found[60 - len(told) :] = told
+        told = self.sources[source].complete[max(row - 59, 0) : row + 1]
+        found[60 - len(told) :] = told
         return found
 
     def _until(self, source: str, end: float) -> float:
         gap = next((a for a, b in self._known.gaps.get(source, ()) if a <= end < b), end)
         return min(self._known.until.get(source, end), gap)
 
-    def last_hour(self, end: float) -> dict[str, float]:
-        """Return what was counted in the hour before `end`; `mentions` without the excluded. Needs no `advance`."""
+    def last_hour(self, end: float, minutes: int = 60) -> dict[str, float]:
+        """Return what was counted in the hour before `end`, or in its last `minutes`. Needs no `advance`.
+
+        `mentions` are without the excluded.
+        """
         last = math.ceil(end / MINUTE)
         sums = np.zeros(len(HELD))
         mentions = 0.0
         for mine in self._held.values():
             own = np.zeros(len(HELD))
-            for number in range((last - 60) // SEGMENT, (last - 1) // SEGMENT + 1):
+            for number in range((last - minutes) // SEGMENT, (last - 1) // SEGMENT + 1):
                 part = mine.get(number)
-                begin = last - 60 - number * SEGMENT
-                if part and begin <= part.offsets[-1] and part.offsets[0] < begin + 60:
-                    inside = slice(*part.offsets.searchsorted((max(begin, 0), min(begin + 60, SEGMENT))))
+                begin = last - minutes - number * SEGMENT
+                if part and begin <= part.offsets[-1] and part.offsets[0] < begin + minutes:
+                    inside = slice(*part.offsets.searchsorted((max(begin, 0), min(begin + minutes, SEGMENT))))
                     own += part.values[:, inside].sum(axis=1)
             counted = any(part.counted for part in mine.values())
             mentions += own[HELD.index(COUNTED)] if counted else own[0] - own[1]
@@ -293,17 +315,6 @@ class Minutes:
 def _number(at: float) -> int:
     """Return the segment that holds an instant (POSIX seconds)."""
     return math.floor(at / MINUTE / SEGMENT)
-
-
-def _changes(old: Segment, new: Segment, begin: float, judged_until: float) -> Changes:
-    """Return what differs between two states of the segment that begins at `begin`, in what was judged."""
-    before, after = old.dense(), new.dense()
-    judged_minutes = min(int((judged_until - begin) // MINUTE), SEGMENT)
-    places = np.flatnonzero((before != after).any(axis=0)[:judged_minutes])
-    if not len(places):
-        return Changes()
-    mentions = HELD.index(COUNTED if new.counted else "m")
-    return Changes(np.asarray(begin + MINUTE * places), (after - before)[mentions, places])
 
 
 def _cut(table: SourceTable, length: int) -> SourceTable:

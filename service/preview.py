@@ -1,7 +1,7 @@
 """What a brand's last weeks would have raised: its own history through the live detectors and policy."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,6 +11,7 @@ from detectors.series import Bools, Series
 from detectors.sources import cut
 from detectors.verdict import Verdict
 from service.backtest import Escalated, Opened, backtest
+from service.heard import Heard
 from service.policy import severity
 from service.preview_hours import Hours, hours
 
@@ -22,7 +23,7 @@ class Past:
     """A brand's history, by source, in the same buckets (n,); `campaign` (n,) are those of planned events.
 
     `utc_offset` is the brand's local time minus UTC in seconds, `since` the POSIX time from which alerts count: what is
-    before it only teaches.
+    before it only teaches; `heard` are its loud angry voices.
     """
 
     brand: str
@@ -30,6 +31,7 @@ class Past:
     campaign: Bools
     utc_offset: float
     since: float
+    heard: Heard = field(default_factory=Heard)
 
 
 class Alert(BaseModel):
@@ -118,7 +120,8 @@ def _run(past: Past, budget: float) -> list[Alert]:
     first = next(iter(local.values()))
     every = _BySource(local, first.start, first.step, len(first))
     found: list[Alert] = []
-    for happening in backtest(every, budget=budget, campaign=past.campaign):
+    heard = replace(past.heard, at=past.heard.at + past.utc_offset)
+    for happening in backtest(every, budget=budget, campaign=past.campaign, heard=heard):
         at = _utc(first.start - past.utc_offset + first.step * happening.row)
         if isinstance(happening, Opened):
             found.append(_alert(happening.verdict, at, []))

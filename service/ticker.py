@@ -49,6 +49,11 @@ class Ticker:
         self._fence = 0
         self._lost = False
 
+    @property
+    def watchers(self) -> Watchers:
+        """What is held of every brand."""
+        return self._watchers
+
     async def run(self) -> None:
         """Tick until cancelled."""
         renewing = asyncio.create_task(self._renew())
@@ -136,6 +141,7 @@ class Ticker:
         self._watchers.keep(brands)
         await self._watchers.drain(brands, self._fence)
         moved = await self._watchers.completeness.refresh()
+        await self._watchers.corrections.refresh()
         self._told |= brands.keys() if moved is None else moved
         due = list(brands) if patient else await self._due(now)
         began = time.monotonic()
@@ -146,8 +152,7 @@ class Ticker:
             if not patient and self._watchers.get(names[0]) is None and time.monotonic() - began > self._seconds:
                 break  # those that were never looked at stand last; the rest of them is next
             found = await self._watchers.take([brands[name] for name in names], first, now)
-            for watcher in found:
-                await self._look(watcher, first, now, patient)
+            await self._look(found, first, now, patient)
             await self._state(found, now, patient)
         if not patient:
             await self._keep_fresh(now)
@@ -169,21 +174,28 @@ class Ticker:
         due.update(await watchers.jumped(waiting, now))
         return sorted(due) + [name for name in self._registry.brands if watchers.get(name) is None]
 
-    async def _look(self, watcher: Watcher, first: float, now: float, patient: bool) -> None:
-        """Judge one brand; if `patient`, learn in between whenever that is due."""
-        name = watcher.brand.name
-        until = self._watchers.completeness.of(name)
-        while patient and watcher.learns_at <= now:
+    async def _look(self, watchers: Sequence[Watcher], first: float, now: float, patient: bool) -> None:
+        """Judge brands together; if `patient`, learn in between whenever that is due."""
+        until = self._watchers.completeness.of
+        begins = {w.brand.name: await self._learn_between(w, first, now) if patient else first for w in watchers}
+        for begin in set(begins.values()):
+            some = [watcher for watcher in watchers if begins[watcher.brand.name] == begin]
+            await judge.look(some, begin, now, until, self._fence)
+        for watcher in watchers:
+            watcher.due_at = self._pace.next(watcher.brand.name, now, calm=watcher.calm)
+            self._told.discard(watcher.brand.name)
+
+    async def _learn_between(self, watcher: Watcher, first: float, now: float) -> float:
+        """Learn whenever that is due from `first` to `now` and judge up to there; return from when to go on."""
+        while watcher.learns_at <= now:
             at = first if watcher.learns_at <= first else float(np.ceil(watcher.learns_at / MINUTE)) * MINUTE
             if at > now:
                 break
             if at - MINUTE >= first:
-                await judge.look(watcher, first, at - MINUTE, until, self._fence)
+                await judge.look([watcher], first, at - MINUTE, self._watchers.completeness.of, self._fence)
             await watcher.learn(at)
             first = at
-        await judge.look(watcher, first, now, until, self._fence)
-        watcher.due_at = self._pace.next(name, now, calm=watcher.calm)
-        self._told.discard(name)
+        return first
 
     async def _state(self, watchers: Sequence[Watcher], now: float, always: bool) -> None:
         """Store how the brands stand, where that changed or was stored a minute ago."""

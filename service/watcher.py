@@ -5,13 +5,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from math import inf
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from collectors.correct import Correction, same
 from detectors import growth, robust
 from detectors.forecaster import Forecaster
 from detectors.growth import Growth
@@ -19,19 +20,24 @@ from detectors.looks import Looks
 from detectors.negbin import interval
 from detectors.onset import onset
 from detectors.robust import HOURS_NEEDED
+from detectors.scan import Spread
 from detectors.series import Bools, Floats, Series
 from detectors.sources import Sums, expect
 from detectors.verdict import Verdict
+from detectors.voice import Voices
 from detectors.watch import HISTORY_SECONDS, REFIT_SECONDS, Watch, fit, rehearse
-from service import keys
+from service import keys, voices
 from service.brand import Brand
 from service.changes import AGAIN_SECONDS, Changes
+from service.corrections import told
 from service.counts import read
 from service.episode import Episode
 from service.episodes import Episodes
+from service.heard import Heard, learn_voices, listened
 from service.holidays_of import around
-from service.minutes import MINUTE, Minutes
+from service.minutes import Minutes
 from service.policy import Standing, accepted
+from service.segment import MINUTE
 from service.store import Store
 
 ONSET_WINDOWS, ONSET_LEAST = 6.0, 3600.0
@@ -68,7 +74,9 @@ class Watcher:
     Times are POSIX seconds: `learns_at` is when it is next fitted, `looked_until` up to when it was judged, `looked_at`
     and `stated_at` when that was done and when its state was stored, `due_at` when it is looked at again though nothing
     new came, `again` from when on what was judged is judged again. `late` is what came late and was not told yet,
-    `forecaster` what was chosen to learn with; None is the robust one.
+    `forecaster` what was chosen to learn with; None is the robust one. `newest` is how shares are corrected by the
+    brand's labels, `correction` how they were when the brand was last fitted: its past and its present are seen alike.
+    `heard` are loud angry voices of late, `voices` which of them are usual.
     """
 
     store: Store
@@ -92,7 +100,11 @@ class Watcher:
     again: float | None = None
     scores: dict[str, float] = field(default_factory=dict)
     told_over: bool = False
+    heard: Heard = field(default_factory=Heard)
+    voices: Voices | None = None
     forecaster: Forecaster | None = None
+    newest: Correction | None = None
+    correction: Correction | None = None
     _hour: tuple[float, "Expected"] = (0.0, Expected(0.0, 0.0, None, None))
     _band: tuple[float, tuple[float, float]] | None = None
 
@@ -133,6 +145,13 @@ class Watcher:
         self.again = min(self.again if self.again is not None else now, changes.start)
         self.late = self.late.joined(changes.ended_by(now - SLACK_SECONDS))
 
+    def corrected(self, found: Correction | None) -> None:
+        """Take in how shares are corrected; where another model judges from some time on, learn anew before that."""
+        old, new = (c.spells if c else () for c in (self.newest, found))
+        if found is not self.newest and self.knows and not same(old, new):
+            self.learns_at = 0.0
+        self.newest = found
+
     async def save(self, episode: Episode, standing: Standing, fence: int) -> None:
         """Store an episode's next version with the standing that led to it.
 
@@ -145,8 +164,7 @@ class Watcher:
 
     def utc_offset(self, at: float) -> float:
         """Return the brand's local time minus UTC in seconds."""
-        offset = datetime.fromtimestamp(at, ZoneInfo(self.brand.timezone)).utcoffset()
-        return offset.total_seconds() if offset else 0.0
+        return _utc_offset(self.brand.timezone, at)
 
     async def learn(self, now: float) -> None:
         """Learn what is normal from what is known at `now` (POSIX seconds), and say when to learn again."""
@@ -155,7 +173,8 @@ class Watcher:
             now = min(now, self.looked_until)  # who takes over must not learn its threshold from what it is to judge,
         if self.watch is None and opened is not None and not accepted(opened, now, FINE):
             now = opened - ONSET_LEAST  # nor from the episode that is open
-        known = await self.history(now)
+        correction = self.newest
+        known = await self._history(now, correction)
         if known is not None:
             history, mask, campaign = known
             offset = self.utc_offset(now)
@@ -164,11 +183,14 @@ class Watcher:
             )
             steady = partial(robust.fit, holidays=days)
             learn = partial(rehearse, forecaster=steady)
-            if self.watch is not None:
+            if self.watch is not None and correction == self.correction:
                 learn = partial(fit, previous=self.watch, forecaster=self.forecaster or steady)
             self.watch = await asyncio.to_thread(
                 learn, history, budget=self.brand.budget, mask=mask, campaign=campaign, utc_offset=offset
             )
+            past = await voices.read(self.store, self.brand.name, next(iter(history.values())).start, now)
+            self.voices = learn_voices(past, history, mask)
+            self.correction = correction
             self._band = None
         else:
             self.watch = None
@@ -180,10 +202,19 @@ class Watcher:
             wait = min(NEW_REFIT * 2.0**self.tries, YOUNG_REFIT)
             self.tries, self.learns_at = self.tries + 1, max(begun + wait, self.minutes.first + LEAST_SECONDS)
 
+    def listened(self, found: Looks) -> Looks:
+        """Return what was found with what was heard of loud voices."""
+        return listened(found, self.heard, self.voices, self.brand.budget)
+
     async def history(self, now: float) -> tuple[dict[str, Series], Bools, Bools] | None:
         """Return what is known at `now` by source, and which buckets were strange or of campaigns; None if nothing."""
+        return await self._history(now, self.correction)
+
+    async def _history(
+        self, now: float, correction: Correction | None
+    ) -> tuple[dict[str, Series], Bools, Bools] | None:
         table = await read(self.store, self.brand.name, now - HISTORY_SECONDS, now - now % FINE, FINE, now)
-        history = _from_first(table.series())
+        history = _from_first(table.series(correction))
         if not history:
             return None
         first = next(iter(history.values()))
@@ -219,38 +250,10 @@ class Watcher:
         """Which buckets lie in a planned event."""
         return within(series, [(c.start.timestamp(), c.end.timestamp()) for c in self.brand.campaigns])
 
-    def look(self, first: float, now: float) -> tuple[Looks, Floats, int]:
-        """Judge what became known since the last look; return what was found and the instants (POSIX seconds).
-
-        Rows are the minutes up to `now` that any source has told, since the last look, or since `first` where this is
-        the first one; the running minute is judged as far as it went, and again. A source that tells late is judged
-        when it has told. Before them stand, so many as the third answer says, those that were judged and are `again`.
-        """
-        assert self.watch is not None
-        known = self.minutes.known_rows(now)
-        ends = np.minimum(self.minutes.ends(known), now)
-        since = max(self.looked_until, first - AGAIN_SECONDS) if self.looked_until else min(first, *ends[-1:]) - MINUTE
-        due = ends > (since if self.again is None else min(since, max(self.again, first - AGAIN_SECONDS)))
-        known, ends = known[due], ends[due]
-        if not len(known):
-            return Looks(ends, {}), ends, 0
-        last = float(self.minutes.ends(known[-1:])[0])
-        recent = self.minutes.series(last)
-        buckets = next(iter(recent.values()))
-        found = self.watch.look(
-            recent,
-            rows=known,
-            exposure=1.0 - (last - float(ends[-1])) / MINUTE,
-            mask=within(buckets, self.closed),
-            campaign=self.campaign(buckets),
-            utc_offset=self.utc_offset(now),
-        )
-        return found, ends, int(np.searchsorted(ends, since, side="right"))
-
     def sums(self, end: float) -> Sums:
         """Return the minutes up to `end` summed over the sources that told, observed and expected."""
         assert self.watch is not None
-        recent = self.minutes.series(end)
+        recent = self.minutes.series(end, self.correction)
         nothing = np.zeros(len(next(iter(recent.values()))), dtype=np.bool_)
         return expect(recent, self.watch.normals, nothing, self.utc_offset(end))
 
@@ -264,21 +267,33 @@ class Watcher:
         told = every = 0.0
         for name, normal in self.watch.normals.items():
             mean = normal.mentions.mean(start, MINUTE, 60, offset)
-            every += float(mean.sum())
-            told += float(mean[self.minutes.known_hour(name, end)].sum())
-        spread = self.watch.spreads.mentions
-        size = spread.size(np.full((len(spread.lengths), 1), told))[spread.lengths.index(3600.0), 0]
-        self._hour = end, Expected(told, every, *self._interval(told, float(size)))
+            known = mean[self.minutes.known_hour(name, end)]
+            every += float(np.add.reduce(mean))
+            told += float(np.add.reduce(known))
+        self._hour = end, Expected(told, every, *self._interval(told, self.watch.spreads.mentions))
         return self._hour[1]
 
-    def _interval(self, told: float, size: float) -> tuple[float, float]:
+    def negative_share(self, end: float) -> dict[str, Any] | None:
+        """Return the corrected share of negative mentions in the hour before `end`, None where labels are too few."""
+        if self.newest is None:
+            return None
+        since = self.newest.spells[-1].since
+        newer = min(max(round((end - since) / MINUTE), 0), 60)
+        hour, new = self.minutes.last_hour(end), self.minutes.last_hour(end, newer)
+        total, scored = (np.array([hour[name] - new[name], new[name]]) for name in ("negative", "scored"))
+        return told(self.newest, np.array([min(end - 3600.0, since - 1.0), since]), total, scored)
+
+    def _interval(self, told: float, spread: Spread) -> tuple[float, float]:
         """Return the interval of 95 in 100, found anew where what is expected moved by a hundredth: it costs a look."""
         if self._band is None or abs(told - self._band[0]) > 0.01 * self._band[0]:
-            self._band = told, interval(told, size)
+            size = spread.size(np.full((len(spread.lengths), 1), told))[spread.lengths.index(3600.0), 0]
+            self._band = told, interval(told, float(size))
         return self._band[1]
 
     def onset(self, verdict: Verdict, end: float) -> float:
         """Return when the rise that `verdict` found at `end` began, POSIX seconds."""
+        if verdict.detector == "voice":
+            return self.heard.widest_at(end) // MINUTE * MINUTE
         back = round(max(ONSET_WINDOWS * verdict.window, ONSET_LEAST) / MINUTE)
         start, observed, expected = self._counts(verdict.detector, end, back)
         return start + MINUTE * onset(observed, expected)
@@ -297,6 +312,12 @@ class Watcher:
         expected = sums.expected_negative if angry else sums.expected
         first = max(len(observed) - back, 0)
         return sums.start + MINUTE * first, observed[first:], expected[first:]
+
+
+@lru_cache(maxsize=256)
+def _utc_offset(timezone: str, at: float) -> float:
+    offset = datetime.fromtimestamp(at, ZoneInfo(timezone)).utcoffset()
+    return offset.total_seconds() if offset else 0.0
 
 
 def within(series: Series, spans: list[tuple[float, float]]) -> Bools:

@@ -6,9 +6,12 @@ from typing import Any
 from service import keys
 from service.brand import Brand
 from service.completeness import Completeness
-from service.minutes import MINUTE, Minutes, Place, mentions
+from service.corrections import Corrections
+from service.minutes import Minutes, Place
 from service.pace import most_in_calm
+from service.segment import MINUTE, mentions
 from service.store import Fenced, Store
+from service.voices import heard, lately
 from service.watcher import Watcher
 
 AT_ONCE = 200
@@ -24,14 +27,17 @@ class Watchers:
         self._by_name: dict[str, Watcher] = {}
         self._changed: dict[str, set[Place]] = {}
         self._newest: dict[str, set[Place]] = {}
+        self._spoken: set[str] = set()
         self._brands: Mapping[str, Brand] = {}
         self._fence = 0
         self.completeness = Completeness(store)
+        self.corrections = Corrections(store)
 
     def clear(self) -> None:
         """Forget all: the store is read anew."""
         self._by_name.clear()
         self._changed.clear()
+        self._spoken.clear()
         self._fence = 0
         self.completeness = Completeness(self._store)
 
@@ -73,7 +79,11 @@ class Watchers:
                 continue
             for member in await self._store.call("fs_drain", keys.dirty(tag), fence):
                 brand, source, number = member.decode().split(keys.SEPARATOR)
-                if brand in brands:
+                if brand not in brands:
+                    continue
+                if number == "voices":
+                    self._spoken.add(brand)
+                else:
                     self._newest.setdefault(brand, set()).add((source, int(number)))
         for brand, places in self._newest.items():
             self._changed.setdefault(brand, set()).update(places)
@@ -92,10 +102,13 @@ class Watchers:
         places = {w.brand.name: w.minutes.held(changed[w.brand.name]) for w in found}
         places |= {w.brand.name: w.minutes.places(first, now) for w in new}
         commands = [("HGETALL", keys.segment(name, s, MINUTE, n)) for name, some in places.items() for s, n in some]
-        answers = iter(await self._store.pipe(commands))
         fresh = {w.brand.name for w in new}
+        spoken = [w for w in found if w.brand.name in self._spoken or w.brand.name in fresh]
+        commands += [lately(w.brand.name, first) for w in spoken]
+        answers = iter(await self._store.pipe(commands))
         for watcher in found:
             name = watcher.brand.name
+            watcher.corrected(self.corrections.of(name))
             judged = 0.0 if name in fresh else watcher.looked_until
             changes = watcher.minutes.take(zip(places[name], answers, strict=False), judged)
             if judged:
@@ -103,10 +116,13 @@ class Watchers:
             watcher.changes(changes, first)
             if changed[name] or name in fresh:
                 watcher.heard_of(firsts[name], first)
+        for watcher, voices in zip(spoken, answers, strict=True):
+            watcher.heard = heard(voices)
+            self._spoken.discard(watcher.brand.name)
         return found
 
     async def jumped(self, names: Sequence[str], now: float) -> list[str]:
-        """Return those of `names` of which much more is said, in this minute or the last, than is normal.
+        """Return those of `names` of which much more is said, in this minute or the last, than is normal, or loudly.
 
         Only the sources that the last `drain` told of are looked at: no other can have jumped since.
         """
@@ -118,7 +134,8 @@ class Watchers:
             minutes = counted.setdefault(name, [0, 0])
             for i, bucket in enumerate(packed):
                 minutes[i] += mentions(bucket) if bucket else 0
-        return [n for n, minutes in counted.items() if max(minutes) > most_in_calm(self._by_name[n].usual(MINUTE))]
+        more = [n for n, minutes in counted.items() if max(minutes) > most_in_calm(self._by_name[n].usual(MINUTE))]
+        return [*more, *self._spoken.intersection(names)]
 
     async def _remember(self, new: Sequence[Watcher]) -> None:
         names = (keys.watch, keys.since, keys.gaps)

@@ -29,7 +29,9 @@ def keep(service: Service, identity: str, text: str) -> None:  # noqa: F811
     kept = {"id": identity, "source": "x", "text": text, "negative": 0.4, "language": "en"}
 
     async def put(store: Store) -> None:
-        await store.do("SET", keys.text(BRAND, keys.identity("x", identity)), json.dumps(kept), "EX", 3600)
+        key = keys.identity("x", identity)
+        await store.do("SET", keys.text(BRAND, key), json.dumps(kept), "EX", 3600)
+        await store.do("ZADD", keys.recent(BRAND), time.time(), key)
 
     service.with_store(put)
 
@@ -79,3 +81,18 @@ def test_the_card_shows_the_corrected_share_beside_the_raw_one(service: Service,
     until(lambda: "Negative, corrected" in one(board, ".brand").text, what="the corrected share")
     assert "31 % (27–36 %), by 140 labels" in one(board, ".brand").text
     assert "23 %" in one(board, ".brand").text
+
+
+def test_a_mention_drawn_by_chance_is_labelled_and_then_there_is_none_left(service: Service, board: Chrome) -> None:  # noqa: F811
+    keep(service, "7", "<b>they</b> lost my order")
+    one(board, "[data-slot=teaching] summary").click()
+    one(board, "[data-slot=teaching] .ask button").click()
+    until(lambda: texts(board, ".drawn blockquote") == ["<b>they</b> lost my order x"], what="the mention")
+    one(board, ".drawn [data-label=negative]").click()
+    until(lambda: known(service) == [("7", "negative")], what="the label")
+    drawn: list[Any] = service.with_store(lambda store: labels.read(store, BRAND))
+    assert [label.drawn for label in drawn] == [True]
+    one(board, "[data-slot=teaching] .ask button").click()
+    until(lambda: texts(board, ".drawn blockquote") == [], what="no mention")
+    assert "No mention without a label is kept." in texts(board, "[data-slot=teaching] .answer")
+    assert complaints(board) == []

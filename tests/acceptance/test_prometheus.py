@@ -42,7 +42,7 @@ VALUES = {
     "brand": {"acme-air", "bought-brand"},
     "source": {"x", "reddit"},
     "sentiment": {"negative", "neutral", "positive", "unscored"},
-    "detector": {"volume", "negativity", "revolt"},
+    "detector": {"volume", "negativity", "revolt", "voice"},
     "channel": {"webhook"},
     "outcome": {"delivered", "failed"},
     "kind": {"annotate", "count", "kill", "read"},

@@ -59,7 +59,7 @@ def test_a_brand_of_which_nothing_new_comes_is_not_looked_at_but_shown_as_judged
         ticker = await watched(store)
         await ticked(ticker, NOW)
         await ticked(ticker, NOW + 5)
-        assert set((await state(store))["scores"]) == {"volume", "revolt"}
+        assert set((await state(store))["scores"]) == {"volume", "revolt", "voice"}
         first = await judged_until(store)
         seen = []
         for later in range(10, 400, 5):

@@ -100,7 +100,7 @@ def test_a_brand_is_judged_in_the_middle_of_a_minute_however_its_source_lags(sto
         if lag is not None:
             await heartbeat(store, "x", NOW - lag)
         await ticker.tick(NOW, NOW)
-        assert set((await state(store))["scores"]) == {"volume", "revolt"}
+        assert set((await state(store))["scores"]) == {"volume", "revolt", "voice"}
         await talk(store, NOW - NOW % 60 - 240, 16, 12, "storm")
         for later in (300.0, 600.0):
             if lag is not None:

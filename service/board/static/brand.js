@@ -4,6 +4,7 @@ import { trend } from "./chart.js";
 import { copy, make, redraw, write } from "./elements.js";
 import { corrected } from "./labels.js";
 import { previewOf } from "./preview.js";
+import { teachingOf } from "./teaching.js";
 import { ago } from "./times.js";
 import { number, percent } from "./words.js";
 
@@ -14,6 +15,7 @@ export function brandCard({ brand }) {
   const { node, parts } = copy("brand");
   node.dataset.brand = brand.name;
   previewOf(parts.preview, brand.name);
+  teachingOf(parts.teaching, brand.name);
 
   function show({ brand, standing, curve }) {
     const state = brand.state ?? {};

@@ -1,0 +1,102 @@
+"""One tick of the judging process over a store: read what changed, judge every brand, write how each stands."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from math import inf
+
+import msgspec
+
+from detectors.series import Series
+from detectors.watch import Watch
+from service import keys
+from service.bench import BenchError
+from service.bench.running import empty_store
+from service.brand import Brand
+from service.clock import SystemClock
+from service.lease import Lease
+from service.registry import Registry
+from service.settings import Settings
+from service.store import Store
+from service.ticker import Ticker
+from service.watchers import AT_ONCE
+
+MINUTE, DAY = 60, 86_400
+SOURCE = "x"
+TICKS = 3
+"""The figure is the best of so many: what the machine does beside is not ours."""
+
+
+async def tick_with_reads(watches: Sequence[Watch], days: Sequence[Series], brands: int) -> float:
+    """Return the seconds of a tick in which something new was said of every brand; each is as one of `days`.
+
+    What is normal is given, so that nothing is learned; every brand has one source.
+    """
+    now = days[0].start + DAY - 0.5 * MINUTE
+    async with empty_store() as store:
+        names = [f"brand{n}" for n in range(brands)]
+        registry = Registry(store)
+        await store.pipe(
+            [("HSET", keys.BRANDS, name, Brand(name=name, query=name).model_dump_json()) for name in names]
+            + [("INCR", keys.VERSION)]
+        )
+        await _write(store, names, days, now)
+        ticker = Ticker(store, SystemClock(), registry, Lease(store, "bench", "tick"), Settings())
+        await ticker.take()
+        for number in range(1 + brands // AT_ONCE):  # a tick takes in as many new brands as it has time for
+            if sum(1 for _ in ticker.watchers.all()) < brands:
+                await ticker.tick(now - 2 * MINUTE + number / 1000, now - 2 * MINUTE + number / 1000, patient=False)
+        for watcher in ticker.watchers.all():
+            watch = watches[int(watcher.brand.name[5:]) % len(watches)]
+            watcher.watch, watcher.learns_at = replace(watch, normals={SOURCE: watch.normals[""]}), inf
+        took = [await _tick(store, ticker, names, now + 5 * n) for n in range(-1, TICKS)]
+    return min(took[1:])
+
+
+async def _tick(store: Store, ticker: Ticker, names: Sequence[str], now: float) -> float:
+    """Say that every brand changed, and look at all; the seconds of the look."""
+    number = int(now) // MINUTE // keys.SEGMENT[MINUTE]
+    changes = [
+        ("SADD", keys.dirty(keys.shard(name)), keys.SEPARATOR.join((name, SOURCE, str(number)))) for name in names
+    ]
+    await store.pipe(changes)
+    began = time.perf_counter()
+    await ticker.tick(now, now, patient=False)
+    took = time.perf_counter() - began
+    if missed := sum(not watcher.scores or watcher.looked_at != now for watcher in ticker.watchers.all()):
+        raise BenchError(f"{missed} of {len(names)} brands were not judged")
+    return took
+
+
+async def _write(store: Store, names: Sequence[str], days: Sequence[Series], now: float) -> None:
+    """Store a day of minutes of every brand; those that are alike are copied."""
+    for kind, day in enumerate(days):
+        some = names[kind :: len(days)]
+        first, said = some[:1], _segments(day, now)
+        commands = [
+            ("HSET", keys.segment(n, SOURCE, MINUTE, number), *pairs) for n in first for number, pairs in said.items()
+        ]
+        await store.pipe(commands)
+        dumps = await store.pipe([("DUMP", command[1]) for command in commands])
+        copies = [
+            ("RESTORE", keys.segment(name, SOURCE, MINUTE, number), 0, dump)
+            for name in some[1:]
+            for number, dump in zip(said, dumps, strict=True)
+        ]
+        spoke = (f"{SOURCE}{keys.SEPARATOR}first", now - 40 * DAY, f"{SOURCE}{keys.SEPARATOR}last", now - MINUTE)
+        await store.pipe([*copies, *(("HSET", keys.since(name), *spoke) for name in some)])
+
+
+def _segments(day: Series, now: float) -> dict[int, list[object]]:
+    """Return the minutes up to `now` as the store holds them, by segment: places and packed counters in turn."""
+    found: dict[int, list[object]] = {}
+    nothing = [0.0] * len(day)
+    scored = nothing if day.scored is None else day.scored.tolist()
+    negative = nothing if day.negative is None else day.negative.tolist()
+    for n, counts in enumerate(zip(day.mentions.tolist(), scored, negative, strict=True)):
+        number, place = divmod(round(day.start) // MINUTE + n, keys.SEGMENT[MINUTE])
+        if counts[0] and day.start + n * MINUTE <= now:
+            mentions, told, angry = (int(count) for count in counts)
+            packed = msgspec.msgpack.encode([mentions, 0, told, 1000 * angry, 0, 0, 0, mentions])
+            found.setdefault(number, []).extend((place, packed))
+    return found

@@ -40,7 +40,7 @@ POORER = 1.5
 LATE = {6 * HOUR: 0.5, DAY: 1.0, 7 * DAY: 1.0}
 """Spreads that the slowest windows are set back, by seconds: what only they see is seldom a crisis."""
 
-SPENT = 1.25
+SPENT = 1.2
 """Part of the budget that blocks may spend: not every block above the threshold is a page of its own."""
 
 RAREST = 1.0 / 52.0

@@ -23,7 +23,20 @@ def test_help_is_quick() -> None:
     assert min(seconds() for _ in range(5)) < 0.5
 
 
-COMMANDS = ["serve", "api", "worker", "collect", "demo", "replay", "backtest", "annotate", "query", "bench", "doctor", "sources"]
+COMMANDS = [
+    "serve",
+    "api",
+    "worker",
+    "collect",
+    "demo",
+    "replay",
+    "backtest",
+    "annotate",
+    "query",
+    "bench",
+    "doctor",
+    "sources",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,25 +1,41 @@
 """What every collector declares and does; the runtime does the rest once for all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
-from collectors.mention import Count, Mention
+from collectors.mention import Count, Fields, Mention
 
 
 class CollectorError(Exception):
-    """The source could not be read this time; `retry_after` (seconds) is what it asked for, if it did."""
+    """The source could not be read this time; `retry_after` (seconds) is what it asked for, if it did.
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+    `unpaid` where it is sure that nothing was delivered that could be billed.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None, *, unpaid: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
+        self.unpaid = unpaid
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a network lets one key ask: `requests` within any `seconds`, counted by host or by path."""
+
+    requests: int
+    seconds: float
+    per: Literal["host", "path"] = "host"
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a collector can do, needs and costs: the rows of the table of sources."""
+    """What a collector can do, needs and costs: the rows of the table of sources.
+
+    `limit` is kept by the runtime for all brands together, beside what the answers' headers say.
+    """
 
     name: str
     reads: str
@@ -29,6 +45,7 @@ class Declaration:
     backfill: str
     price: str
     poll_seconds: float
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +53,8 @@ class Batch:
     """One answer of a source.
 
     `cursor` is where the next poll goes on and is stored only after the batch was accepted; `complete_until` says up
-    to when the source has told all it will; `cost` is what reading it cost, in dollars.
+    to when the source has told all it will; `cost` is what reading it cost, in dollars; `missed` is a span before it
+    that the source no longer tells of.
     """
 
     mentions: list[Mention] = field(default_factory=list)
@@ -46,6 +64,7 @@ class Batch:
     cost: float = 0.0
     more: bool = False
     skipped: int = 0
+    missed: tuple[datetime, datetime] | None = None
 
 
 class Collector(Protocol):
@@ -60,3 +79,39 @@ class Collector(Protocol):
             CollectorError: the source could not be read; nothing was taken, the cursor stays.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Price:
+    """What the next poll may cost at `most`, in dollars.
+
+    One that is `paced` may only use what the month's money allows by now, so that it lasts; where it is too dear, the
+    collector goes on from the cursor `instead`, if there is one.
+    """
+
+    most: float
+    paced: bool = False
+    instead: Mapping[str, Any] | None = None
+
+
+@runtime_checkable
+class Paid(Protocol):
+    """A collector whose reading costs money: the runtime reserves it before the poll, and settles it after."""
+
+    def price(self, cursor: Mapping[str, Any], now: datetime) -> Price:
+        """Say what the poll from `cursor` may cost; a batch never costs more."""
+        ...
+
+
+Wanted = Callable[[Sequence[Fields]], Sequence[bool]]
+"""Says of each mention, as fields, whether any brand asks for it: most of a network's posts are dropped by this."""
+
+
+@runtime_checkable
+class Shared(Protocol):
+    """A collector that reads the same for all brands that configured it alike; the runtime sets `wanted`.
+
+    Edits and deletions are given whatever `wanted` says: what a post was before is known to the store alone.
+    """
+
+    wanted: Wanted | None

@@ -5,8 +5,11 @@ import ipaddress
 import logging
 import socket
 import ssl
+import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +20,7 @@ from typing import Self
 import httpx
 
 from collectors.collector import CollectorError
+from collectors.limits import Limiter
 
 USER_AGENT = "foreshock (early warning of brand crises)"
 MAX_BYTES = 8 * 2**20
@@ -24,9 +28,11 @@ MAX_BYTES = 8 * 2**20
 TIMEOUT = 30.0
 """Seconds for the whole of one fetch, redirects included."""
 MAX_REDIRECTS = 5
+PATIENCE = 60.0
+"""Seconds that a request waits for its turn; where it would be longer, the poll ends and says so."""
 
 # Both write whole addresses and headers, and with them tokens, below this level.
-for _name in ("httpx", "httpcore"):
+for _name in ("httpx", "httpcore", "websockets"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -117,7 +123,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request` to a judged address of its host, under the host's own name."""
         url = request.url
-        addresses = await self._addresses(url)
+        addresses = await self.addresses(url)
         for address in addresses:
             pinned = httpx.Request(
                 request.method,
@@ -133,7 +139,13 @@ class GuardedTransport(httpx.AsyncBaseTransport):
                     raise
         raise OutboundError(f"{origin(url)} has no address")
 
-    async def _addresses(self, url: httpx.URL) -> list[str]:
+    async def addresses(self, url: httpx.URL) -> list[str]:
+        """Every address of the URL's host, each judged.
+
+        Raises:
+            OutboundRefused: it is not http(s), or an address is not outside.
+            OutboundError: the host is not known.
+        """
         if url.scheme not in ("http", "https") or not url.host:
             raise OutboundRefused(f"{url.scheme or 'no scheme'} is not a way out; only http and https are")
         port = url.port or (443 if url.scheme == "https" else 80)
@@ -172,13 +184,23 @@ class Outbound:
     ) -> None:
         self.max_bytes = max_bytes
         self.timeout = timeout
+        self.user_agent = user_agent
+        self._limiter: Limiter | None = None
+        self._proxied = proxy is not None
+        self._guard = GuardedTransport(allow_hosts, resolve, proxy)
         self._http = httpx.AsyncClient(
-            transport=GuardedTransport(allow_hosts, resolve, proxy),
+            transport=self._guard,
             headers={"User-Agent": user_agent, "Accept-Encoding": "gzip"},
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
             timeout=timeout,
             trust_env=False,
         )
+
+    def within(self, limiter: Limiter) -> Self:
+        """The same way out, whose requests keep a limit that they share; who made the way out closes it."""
+        found = copy(self)
+        found._limiter = limiter
+        return found
 
     async def fetch(
         self,
@@ -199,18 +221,104 @@ class Outbound:
         """
         try:
             request = self._http.build_request(method, url, headers=headers, params=params, content=content)
+            at = origin(request.url)
         except (httpx.InvalidURL, ValueError, TypeError):
             raise OutboundRefused("not a URL that can be fetched; write it as https://host/path") from None
-        at = origin(request.url)
+        await self._turn(request.url)
         try:
             async with asyncio.timeout(self.timeout):
-                return await self._follow(request)
+                answer = await self._follow(request)
         except (TimeoutError, httpx.TimeoutException):
             raise OutboundError(f"{at} did not answer in {self.timeout:g} seconds") from None
         except httpx.ConnectError:
-            raise OutboundError(f"{at} refused the connection, or its certificate is not valid") from None
-        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, zlib.error) as error:
+            raise OutboundError(f"{at} refused the connection, or its certificate is not valid", unpaid=True) from None
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ssl.SSLError, OSError, zlib.error) as error:
             raise OutboundError(f"{at} broke off or answered no valid HTTP ({type(error).__name__})") from None
+        if self._limiter is not None:
+            route = self._limiter.route(origin(request.url), request.url.path)
+            self._limiter.follow(route, answer.status, answer.headers, time.time())
+        return answer
+
+    @asynccontextmanager
+    async def stream(
+        self, url: str, *, headers: Mapping[str, str] | None = None, silence: float
+    ) -> AsyncIterator[tuple[Answer, AsyncIterator[bytes]]]:
+        """Open an answer that does not end: its head, and its bytes as they come; no redirect is followed.
+
+        Raises:
+            OutboundRefused, OutboundError: as `fetch`, and where nothing comes for `silence` seconds.
+        """
+        times = httpx.Timeout(self.timeout, read=silence)
+        try:
+            request = self._http.build_request("GET", url, headers={**(headers or {}), "Accept-Encoding": "identity"})
+            request.extensions["timeout"] = times.as_dict()
+            at = origin(request.url)
+        except (httpx.InvalidURL, ValueError, TypeError):
+            raise OutboundRefused("not a URL that can be fetched; write it as https://host/path") from None
+        await self._turn(request.url)
+        try:
+            response = await self._http.send(request, stream=True)
+            try:
+                yield Answer(response.status_code, dict(response.headers), b"", url), self._decoded(response)
+            finally:
+                await response.aclose()
+        except httpx.ReadTimeout:
+            raise OutboundError(f"{at} said nothing for {silence:g} seconds") from None
+        except httpx.TimeoutException:
+            raise OutboundError(f"{at} did not answer in {self.timeout:g} seconds") from None
+        except httpx.ConnectError:
+            raise OutboundError(f"{at} refused the connection, or its certificate is not valid", unpaid=True) from None
+        except (httpx.HTTPError, ssl.SSLError) as error:
+            raise OutboundError(f"{at} broke off or answered no valid HTTP ({type(error).__name__})") from None
+
+    async def connect(self, url: str) -> socket.socket:
+        """Connect to the host of a ws(s) URL, judged as every other; who asked for the socket closes it.
+
+        Raises:
+            OutboundRefused: the URL is not ws(s) to an outside address.
+            OutboundError: unknown host, or no connection.
+        """
+        try:
+            told, at = httpx.URL(url), origin(httpx.URL(url))
+        except (httpx.InvalidURL, ValueError, TypeError):
+            raise OutboundRefused("not the address of a WebSocket; write it as wss://host/path") from None
+        if told.scheme not in ("ws", "wss") or not told.host:
+            raise OutboundRefused(f"{told.scheme or 'no scheme'} is not a WebSocket; write it as wss://host/path")
+        if self._proxied:
+            raise OutboundRefused(f"{at}: WebSockets do not go through the proxy")
+        await self._turn(told)
+        secure = told.scheme == "wss"
+        addresses = await self._guard.addresses(told.copy_with(scheme="https" if secure else "http"))
+        for address in addresses:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            sock.setblocking(False)
+            try:
+                async with asyncio.timeout(self.timeout):
+                    await asyncio.get_running_loop().sock_connect(sock, (address, told.port or (443 if secure else 80)))
+            except OSError:  # TimeoutError is one
+                sock.close()
+            except BaseException:
+                sock.close()
+                raise
+            else:
+                return sock
+        raise OutboundError(f"{at} refused the connection")
+
+    async def _turn(self, url: httpx.URL) -> None:
+        """Wait until the shared limit has room for a request to `url`.
+
+        Raises:
+            OutboundError: that would take too long; `retry_after` says how long.
+        """
+        if self._limiter is None:
+            return
+        route = self._limiter.route(origin(url), url.path)
+        while (wait := self._limiter.wait(route, time.time())) > 0.0:
+            if wait > PATIENCE:
+                raise OutboundError(f"the limit of {origin(url)} is used up for {wait:.0f} seconds", wait, unpaid=True)
+            await asyncio.sleep(wait)
+        self._limiter.take(route, time.time())
 
     async def _follow(self, request: httpx.Request) -> Answer:
         at = origin(request.url)

@@ -2,27 +2,79 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field
 
-from collectors import feeds, x
+from collectors import (
+    appstore,
+    bluesky,
+    discourse,
+    feeds,
+    files,
+    gdelt,
+    hackernews,
+    mastodon,
+    mastodon_search,
+    reddit,
+    stackexchange,
+    x,
+    youtube,
+)
+from collectors.appstore import AppStoreCollector, AppStoreSettings
+from collectors.bluesky import BlueskyCollector, BlueskySettings
 from collectors.collector import Collector, CollectorError, Declaration
+from collectors.discourse import DiscourseSettings
 from collectors.feeds import FeedCollector, FeedSettings
+from collectors.files import FileCollector, FileSettings
+from collectors.gdelt import GdeltCollector, GdeltSettings
+from collectors.hackernews import HackerNewsSettings
+from collectors.hook_facebook import FacebookHook
+from collectors.hook_generic import GenericHook
+from collectors.hook_linkedin import LinkedInHook
+from collectors.hook_zendesk import ZendeskHook
+from collectors.mastodon import MastodonCollector, MastodonSettings
+from collectors.mastodon_search import MastodonSearchCollector, MastodonSearchSettings
 from collectors.outbound import Outbound
+from collectors.reddit import RedditCollector, RedditSettings
+from collectors.stackexchange import StackExchangeSettings
+from collectors.stretch import Stretch
 from collectors.x import XCollector, XSettings
+from collectors.youtube import YouTubeCollector
+from collectors.youtube_settings import YouTubeSettings
 
 #: A source in a brand's file, told apart by `type`.
-SourceConfig = Annotated[XSettings | FeedSettings, Field(discriminator="type")]
+SourceConfig = Annotated[
+    XSettings
+    | FeedSettings
+    | BlueskySettings
+    | HackerNewsSettings
+    | StackExchangeSettings
+    | DiscourseSettings
+    | AppStoreSettings
+    | FileSettings
+    | GdeltSettings
+    | MastodonSettings
+    | MastodonSearchSettings
+    | RedditSettings
+    | YouTubeSettings,
+    Field(discriminator="type"),
+]
 
 
 @dataclass(frozen=True)
 class Source:
-    """A row of the registry; `build` takes settings, brand, query, outbound and secrets."""
+    """A row of the registry; `build` takes settings, brand, query, outbound and secrets.
+
+    Of a `shared` one there is one collector for all brands that configure it alike; its brand and query are "".
+    """
 
     settings: type[BaseModel]
     declaration: Declaration
     build: Callable[[Any, str, str, Outbound, Mapping[str, str]], Collector]
+    shared: bool = False
 
 
 def _build_x(settings: XSettings, brand: str, query: str, outbound: Outbound, secrets: Mapping[str, str]) -> XCollector:
@@ -38,10 +90,119 @@ def _build_feed(
     return FeedCollector(settings, outbound)
 
 
+def _build_bluesky(
+    settings: BlueskySettings, _brand: str, _query: str, outbound: Outbound, _secrets: Mapping[str, str]
+) -> BlueskyCollector:
+    return BlueskyCollector(settings, outbound)
+
+
+def _build_discourse(
+    settings: DiscourseSettings, _brand: str, _query: str, outbound: Outbound, _secrets: Mapping[str, str]
+) -> Stretch:
+    return discourse.collector(settings, outbound)
+
+
+def _build_hackernews(
+    settings: HackerNewsSettings, _brand: str, query: str, outbound: Outbound, secrets: Mapping[str, str]
+) -> Stretch:
+    return hackernews.collector(settings, query, outbound, secrets.get("hackernews_base_url"))
+
+
+def _build_stackexchange(
+    settings: StackExchangeSettings, _brand: str, query: str, outbound: Outbound, secrets: Mapping[str, str]
+) -> Stretch:
+    base_url = secrets.get("stackexchange_base_url", stackexchange.BASE_URL)
+    return stackexchange.collector(settings, query, outbound, secrets.get("stackexchange_key"), base_url)
+
+
+def _build_appstore(
+    settings: AppStoreSettings, brand: str, _query: str, outbound: Outbound, secrets: Mapping[str, str]
+) -> AppStoreCollector:
+    return AppStoreCollector(settings, brand, outbound, secrets.get("appstore_base_url", appstore.BASE_URL))
+
+
+def _build_file(
+    settings: FileSettings, brand: str, _query: str, _outbound: Outbound, secrets: Mapping[str, str]
+) -> FileCollector:
+    folder = secrets.get("files_dir")
+    if not folder:
+        raise CollectorError("files are read below one directory only; set FORESHOCK_FILES_DIR")
+    return FileCollector(settings, brand, Path(folder))
+
+
+def _build_gdelt(
+    settings: GdeltSettings, brand: str, query: str, outbound: Outbound, secrets: Mapping[str, str]
+) -> GdeltCollector:
+    return GdeltCollector(settings, brand, query, outbound, secrets.get("gdelt_base_url", gdelt.BASE_URL))
+
+
+def _mastodon_token(server: str, secrets: Mapping[str, str]) -> str | None:
+    """The operator's token for one server, which goes to no other: `host=token`, with commas between."""
+    told = (part.strip().partition("=") for part in secrets.get("mastodon_tokens", "").split(","))
+    return {host.strip().lower(): token.strip() for host, _, token in told}.get(urlsplit(server).netloc.lower())
+
+
+def _build_mastodon(
+    settings: MastodonSettings, _brand: str, _query: str, outbound: Outbound, secrets: Mapping[str, str]
+) -> MastodonCollector:
+    return MastodonCollector(settings, outbound, _mastodon_token(settings.server, secrets))
+
+
+def _build_mastodon_search(
+    settings: MastodonSearchSettings, _brand: str, query: str, outbound: Outbound, secrets: Mapping[str, str]
+) -> MastodonSearchCollector:
+    token = _mastodon_token(settings.server, secrets)
+    if not token:
+        host = urlsplit(settings.server).netloc
+        raise CollectorError(f"Mastodon's search needs a token; set FORESHOCK_MASTODON_TOKENS to {host}=TOKEN")
+    return MastodonSearchCollector(settings, query, outbound, token)
+
+
+def _build_reddit(
+    settings: RedditSettings, brand: str, query: str, outbound: Outbound, secrets: Mapping[str, str]
+) -> RedditCollector:
+    client = secrets.get("reddit_client_id"), secrets.get("reddit_client_secret")
+    if not (client[0] and client[1]):
+        raise CollectorError(
+            "Reddit needs an approved app; set FORESHOCK_REDDIT_CLIENT_ID and FORESHOCK_REDDIT_CLIENT_SECRET"
+        )
+    return RedditCollector(settings, brand, query, outbound, (client[0], client[1]), secrets.get("reddit_base_url"))
+
+
+def _build_youtube(
+    settings: YouTubeSettings, brand: str, query: str, outbound: Outbound, secrets: Mapping[str, str]
+) -> YouTubeCollector:
+    key = secrets.get("youtube_api_key")
+    if not key:
+        raise CollectorError("YouTube needs a key of its Data API; set FORESHOCK_YOUTUBE_API_KEY")
+    base_url = secrets.get("youtube_base_url", youtube.BASE_URL)
+    return YouTubeCollector(settings, brand, query, outbound, key, base_url)
+
+
 SOURCES: dict[str, Source] = {
+    "reddit": Source(RedditSettings, reddit.DECLARATION, _build_reddit),
+    "youtube": Source(YouTubeSettings, youtube.DECLARATION, _build_youtube),
+    "appstore": Source(AppStoreSettings, appstore.DECLARATION, _build_appstore),
+    "bluesky": Source(BlueskySettings, bluesky.DECLARATION, _build_bluesky, shared=True),
     "feed": Source(FeedSettings, feeds.DECLARATION, _build_feed),
+    "file": Source(FileSettings, files.DECLARATION, _build_file),
+    "gdelt": Source(GdeltSettings, gdelt.DECLARATION, _build_gdelt),
+    "mastodon": Source(MastodonSettings, mastodon.DECLARATION, _build_mastodon, shared=True),
+    "mastodon_search": Source(MastodonSearchSettings, mastodon_search.DECLARATION, _build_mastodon_search),
     "x": Source(XSettings, x.DECLARATION, _build_x),
+    "discourse": Source(DiscourseSettings, discourse.DECLARATION, _build_discourse, shared=True),
+    "hackernews": Source(HackerNewsSettings, hackernews.DECLARATION, _build_hackernews),
+    "stackexchange": Source(StackExchangeSettings, stackexchange.DECLARATION, _build_stackexchange),
 }
+
+
+#: A hook in `foreshock.yaml`, told apart by `type`.
+HookConfig = Annotated[FacebookHook | LinkedInHook | ZendeskHook | GenericHook, Field(discriminator="type")]
+
+PUSHED: dict[str, Declaration] = {
+    hook.declaration.name: hook.declaration for hook in (FacebookHook, LinkedInHook, ZendeskHook, GenericHook)
+}
+"""What networks push to `/v1/hooks/{source}`; no brand's source, since one hook serves all brands."""
 
 
 def build(config: SourceConfig, brand: str, query: str, outbound: Outbound, secrets: Mapping[str, str]) -> Collector:

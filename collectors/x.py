@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from collectors.collector import Batch, CollectorError, Declaration
+from collectors.collector import Batch, CollectorError, Declaration, Limit, Price
 from collectors.mention import Author, Count, Mention
 from collectors.query import parse
 from collectors.x_rule import rule
@@ -41,6 +41,7 @@ DECLARATION = Declaration(
     backfill="7 days of minute counts",
     price="$0.005 per request of counts, $0.005 per post",
     poll_seconds=300.0,
+    limit=Limit(300, 900.0, per="path"),
 )
 
 
@@ -170,6 +171,16 @@ class XCollector:
         self._token = bearer_token
         self._client = _client_class()(bearer_token, outbound, base_url)
 
+    def price(self, cursor: Mapping[str, Any], now: datetime) -> Price:  # noqa: ARG002
+        """Say what the next turn may cost: posts get, spread over the month, what the counts leave them."""
+        if self._counts and not (self._settings.posts and cursor.get("turn") == "posts"):
+            return Price(MAX_COUNT_PAGES * self._settings.price_per_count)
+        most = PAGE * self._settings.price_per_post if self._settings.posts else 0.0
+        if not self._counts:
+            return Price(most)
+        rest = {name: value for name, value in cursor.items() if name not in ("page", "turn")}
+        return Price(most, paced=True, instead=rest)
+
     async def poll(self, cursor: Mapping[str, Any], now: datetime) -> Batch:
         """Read the counts, or one page of posts.
 
@@ -186,10 +197,12 @@ class XCollector:
             return Batch(cursor=cursor)
         except tweepy.TooManyRequests as error:
             reset = error.reset_time
-            wait = max(1.0, reset - now.timestamp()) if reset is not None else None
-            raise CollectorError("X asks to wait: too many requests (429)", wait) from None
+            told = error.response.headers.get("retry-after", "")
+            wait = float(told[:6]) if told.isascii() and told.isdigit() else None
+            wait = max(1.0, reset - now.timestamp()) if reset is not None else wait
+            raise CollectorError("X asks to wait: too many requests (429)", wait, unpaid=True) from None
         except tweepy.HTTPException as error:
-            raise CollectorError(self._plain(f"X refused the request: {error}")) from None
+            raise CollectorError(self._plain(f"X refused the request: {error}"), unpaid=True) from None
 
     def _plain(self, text: str) -> str:
         return " ".join(text.split()).replace(self._token, "***")[:300]

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -144,14 +144,14 @@ class XNetwork(Network):
 
     def _counts(self, params: dict[str, str]) -> Reply:
         start, end = (datetime.fromisoformat(params[name]) for name in ("start_time", "end_time"))
-        if start < self.now - timedelta(days=7) or params["granularity"] != "minute":
+        if start < self.now - timedelta(days=7) or end > self.now or params["granularity"] != "minute":
             return _json({"errors": [{"message": "Invalid 'start_time'"}], "title": "Invalid Request"}, 400)
         first = max(start, end - timedelta(minutes=self.minutes_per_page))
         data = []
+        inside = Counter((_at(post) - first) // timedelta(minutes=1) for post in self.posts)
         for index in range(int((end - first) / timedelta(minutes=1))):
             at = first + index * timedelta(minutes=1)
-            inside = [post for post in self.posts if at <= _at(post) < at + timedelta(minutes=1)]
-            data.append({"start": _z(at), "end": _z(at + timedelta(minutes=1)), "tweet_count": len(inside)})
+            data.append({"start": _z(at), "end": _z(at + timedelta(minutes=1)), "tweet_count": inside[index]})
         meta: dict[str, Any] = {"total_tweet_count": sum(item["tweet_count"] for item in data)}
         return _json({"data": data, "meta": meta | ({"next_token": "more"} if first > start else {})})
 
@@ -165,12 +165,13 @@ class XNetwork(Network):
         found.sort(key=lambda post: -int(post["id"]))
         offset = int(token or 0)
         size = int(params["max_results"])
-        page = found[max(0, offset - self.repeat_on_next_page) : offset + size]
+        begin = max(0, offset - self.repeat_on_next_page)
+        page = found[begin : begin + size]
         meta: dict[str, Any] = {"result_count": len(page)}
         if page:
             meta |= {"newest_id": page[0]["id"], "oldest_id": page[-1]["id"]}
-        if offset + size < len(found):
-            meta["next_token"] = str(offset + size)
+        if begin + size < len(found):
+            meta["next_token"] = str(begin + size)
         authors = {post["author_id"] for post in page if "author_id" in post}
         users = [
             {"id": author, "name": "N", "username": f"u{author}", "public_metrics": {"followers_count": int(author)}}

@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -6,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from collectors.collector import CollectorError
 from collectors.feeds import FeedCollector, FeedSettings
 from collectors.outbound import Outbound
-from collectors.registry import SOURCES, SourceConfig, build
+from collectors.registry import PUSHED, SOURCES, SourceConfig, build
 from collectors.x import XCollector, XSettings
 
 
@@ -49,7 +50,17 @@ def test_a_wrong_source_is_refused_where_it_is_wrong(source: dict[str, object], 
 
 
 def test_every_source_declares_itself_under_its_own_name() -> None:
-    assert set(SOURCES) == {"feed", "x"}
+    assert set(SOURCES) >= {
+        "appstore",
+        "bluesky",
+        "discourse",
+        "feed",
+        "file",
+        "gdelt",
+        "hackernews",
+        "stackexchange",
+        "x",
+    }
     for name, source in SOURCES.items():
         assert source.declaration.name == name
         assert source.settings.model_fields["type"].default == name
@@ -73,5 +84,5 @@ def test_x_without_its_token_says_what_to_set() -> None:
 
 
 def test_declarations_can_be_printed() -> None:
-    rows = [vars(source.declaration) for source in SOURCES.values()]
+    rows = [asdict(declaration) for declaration in (*(s.declaration for s in SOURCES.values()), *PUSHED.values())]
     assert {"name", "reads", "needs_key", "push", "counts", "backfill", "price"} <= set(json.loads(json.dumps(rows))[0])

@@ -117,7 +117,8 @@ def test_counts_come_first_and_posts_in_the_next_turn() -> None:
         network.post(UNTIL, "acmeair")
         first = poll(network, settings=XSettings())
         second = poll(network, first.cursor, XSettings())
-        third = poll(network, second.cursor, XSettings(), now=NOW + timedelta(minutes=1))
+        network.now = NOW + timedelta(minutes=1)
+        third = poll(network, second.cursor, XSettings(), now=network.now)
     assert [asked.path.split("/")[3] for asked in network.asked] == ["counts", "search", "counts"]
     assert (first.more, len(first.mentions)) == (True, 0)
     assert (second.more, len(second.mentions), second.cost) == (False, 1, 0.005)

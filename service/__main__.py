@@ -44,6 +44,9 @@ def parser() -> Parser:
         "--workers", type=_number, metavar="N", help="processes that count (1); one more judges and tells"
     )
     serve.add_argument("--apis", type=_number, metavar="N", help="processes that answer REST, on one port (1)")
+    serve.add_argument(
+        "--watch", action="append", metavar="NAME", help="watch a brand by its name, with the sources that need no key"
+    )
     serve.add_argument("--replay-clock", metavar="TIME", help="run on the replay's clock, standing at this time")
 
     api = add("api", "service.roles", "REST, board and metrics alone")
@@ -113,7 +116,7 @@ def parser() -> Parser:
     _load(bench)
     _sentiment(bench)
     sources = add("sources", "service.sources", "what can be listened to, what it needs and costs")
-    sources.add_argument("--format", choices=["json", "table"], default="table")
+    sources.add_argument("--format", choices=["json", "markdown", "table"], default="table")
     doctor = add("doctor", "service.doctor", "says what is configured, reachable, behind, or missing")
     _store(doctor)
     _config(doctor)

@@ -7,7 +7,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from collectors.registry import HookConfig
 from service.brand import Brand, Webhook
+from service.ledger import Caps, Ledger
 from service.registry import Registry
 
 
@@ -22,10 +24,13 @@ class BrandFile(BaseModel):
 
     brands: list[Brand] = Field(default_factory=list, max_length=100_000)
     webhooks: list[Webhook] = Field(default_factory=list, max_length=100)
+    hooks: list[HookConfig] = Field(default_factory=list, max_length=100)
+    costs: Caps | None = None
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "BrandFile":
-        for what, names in (("brand", [b.name for b in self.brands]), ("webhook", [w.name for w in self.webhooks])):
+        named = {"brand": [b.name for b in self.brands], "webhook": [w.name for w in self.webhooks]}
+        for what, names in (named | {"hook": [h.source for h in self.hooks]}).items():
             twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
             if twice:
                 raise ValueError(f"{what} {twice[0]!r} stands here twice")
@@ -68,6 +73,11 @@ async def apply(file: BrandFile, registry: Registry) -> None:
     for webhook in file.webhooks:
         if registry.webhooks.get(webhook.name) != webhook:
             await registry.put_webhook(webhook)
+    for hook in file.hooks:
+        if registry.hooks.get(hook.source) != hook:
+            await registry.put_hook(hook)
+    if file.costs is not None:
+        await Ledger(registry.store).set_caps(file.costs)
 
 
 def _lines(path: Path, root: yaml.Node, error: ValidationError) -> Iterator[str]:

@@ -1,36 +1,30 @@
-"""The collecting process: polls every source of every brand, and hands what it gives to the way in.
-
-A cursor is stored only after its batch was accepted: a process that dies polls again from where it was, and what comes
-twice counts once.
-"""
+"""The collecting process: keeps every source of every brand polled, and hands what it gives to the way in."""
 
 import asyncio
-import json
 import logging
-import random
-import zlib
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from redis.exceptions import RedisError
 
-from collectors.collector import Batch, Collector, CollectorError
-from collectors.mention import Mention
+from collectors.collector import Batch, Collector, CollectorError, Shared
+from collectors.limits import Limiter
+from collectors.mention import Fields
 from collectors.outbound import Outbound
-from collectors.registry import build
+from collectors.registry import SOURCES, SourceConfig, build
 from service import keys
+from service.brand import Brand
 from service.clock import Clock
-from service.ingest import Busy, Ingest, Receipt, Room, heartbeat
+from service.ingest import Ingest, Receipt, Room, heartbeat
 from service.lease import Lease
+from service.ledger import Ledger
+from service.polling import Polls, Way, note, short
 from service.registry import Registry
 from service.settings import Settings
 from service.store import Store
 
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 900.0
-"""Seconds before a source that failed is asked again; doubles with each failure."""
 AT_ONCE = 8
-"""Polls under way at the same time: reading a feed takes a process of its own."""
+"""Polls of one source under way at the same time: reading a feed takes a process of its own."""
 LOOK = 2.0
 """Seconds between looks at what is configured, and renewals of the lease."""
 
@@ -53,12 +47,35 @@ class Collection:
         self._clock = clock
         self._registry = registry
         self._outbound = outbound
-        given = {"x_bearer_token": settings.x_bearer_token, "x_base_url": settings.x_base_url}
+        given = {
+            "x_bearer_token": settings.x_bearer_token,
+            "x_base_url": settings.x_base_url,
+            "mastodon_tokens": settings.mastodon_tokens,
+            "reddit_client_id": settings.reddit_client_id,
+            "reddit_client_secret": settings.reddit_client_secret,
+            "reddit_base_url": settings.reddit_base_url,
+            "youtube_api_key": settings.youtube_api_key,
+            "youtube_base_url": settings.youtube_base_url,
+            "stackexchange_key": settings.stackexchange_key,
+            "stackexchange_base_url": settings.stackexchange_base_url,
+            "hackernews_base_url": settings.hackernews_base_url,
+            "gdelt_base_url": settings.gdelt_base_url,
+            "appstore_base_url": settings.appstore_base_url,
+            "files_dir": str(settings.files_dir) if settings.files_dir else None,
+        }
         self._secrets = {name: value for name, value in given.items() if value}
         self._ingest = Ingest(store, clock, registry, room)
         self._lease = Lease(store, settings.name, "collect")
-        self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._ledger = Ledger(store)
+        self._limiters: dict[str, Limiter] = {}
+        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._brands: Mapping[str, Brand] | None = None
+        self._collectors: dict[str, Collector] = {}
+        self._unbuilt: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        # Brands by the name of their collector; of a shared one all that configured it, of others one.
+        self._members: dict[str, frozenset[str]] = {}
+        self._settled: dict[str, frozenset[str]] = {}
 
     async def run(self) -> None:
         """Collect until cancelled."""
@@ -77,9 +94,10 @@ class Collection:
     async def _look(self) -> None:
         held = await self._lease.hold() is not None
         await self._registry.refresh()
-        wanted = self._wanted() if held else {}
-        if held and wanted.keys() != self._tasks.keys():
+        wanted = await self.wanted() if held else {}
+        if held and (wanted.keys() != self._tasks.keys() or self._members != self._settled):
             await self._forget(wanted)
+            self._settled = self._members
         for name in [n for n, task in self._tasks.items() if n not in wanted or task.done()]:
             task = self._tasks.pop(name)
             if task.done() and not task.cancelled():
@@ -87,96 +105,86 @@ class Collection:
             task.cancel()
         for name, collector in wanted.items():
             if name not in self._tasks:
-                self._tasks[name] = asyncio.create_task(self._poll(name, collector))
+                self._tasks[name] = asyncio.create_task(Polls(self.way(name), name, collector).run())
 
     async def _forget(self, wanted: Mapping[str, Collector]) -> None:
         """Drop what configurations that are gone said of their completeness, so that it holds nothing back."""
-        kept = {_short(name) for name in wanted}
+        names = wanted.keys() | self._unbuilt
+        kept = {(brand, short(name)) for name in names for brand in self._members.get(name, ())}
         for field in await self._store.do("HKEYS", keys.SOURCES):
             parts = field.decode().split(keys.SEPARATOR)
-            if len(parts) == 3 and parts[2] not in kept:
+            if len(parts) == 3 and (parts[1], parts[2]) not in kept:
                 await self._store.do("HDEL", keys.SOURCES, field)
         for field in await self._store.do("HKEYS", keys.COLLECTORS):
-            if field.decode() not in wanted:
+            if field.decode() not in names:
                 await self._store.do("HDEL", keys.COLLECTORS, field)
 
-    def _wanted(self) -> dict[str, Collector]:
+    async def wanted(self) -> dict[str, Collector]:
         """Return the collectors that shall run, by a name that changes with their configuration."""
-        found: dict[str, Collector] = {}
-        for brand in self._registry.brands.values():
-            for config in brand.sources:
-                name = keys.SEPARATOR.join((brand.name, config.type, brand.query, config.model_dump_json()))
-                try:
-                    found[name] = build(config, brand.name, brand.query, self._outbound, self._secrets)
-                except CollectorError as error:
-                    log.warning("%s of %s: %s", config.type, brand.name, error)
-        return found
+        brands = self._registry.brands
+        if brands is not self._brands:  # a mapping that was taken never changes
+            found: dict[str, Collector] = {}
+            members: dict[str, set[str]] = {}
+            self._unbuilt = set()
+            for brand in brands.values():
+                for config in brand.sources:
+                    whose = ("", "") if SOURCES[config.type].shared else (brand.name, brand.query)
+                    name = keys.SEPARATOR.join((whose[0], config.type, whose[1], config.model_dump_json()))
+                    if name not in members:
+                        known = self._collectors.get(name) or await self._built(name, *whose, config)
+                        if known is not None:
+                            found[name] = known
+                    members.setdefault(name, set()).add(brand.name)
+            self._collectors, self._brands = found, brands
+            self._members = {name: frozenset(brands) for name, brands in members.items()}
+        return self._collectors
 
-    async def _poll(self, name: str, collector: Collector) -> None:
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                again = await self._once(name, collector)
-                pause = FIRST_PAUSE
-                wait = 0.0 if again else collector.declaration.poll_seconds * random.uniform(0.95, 1.05)  # noqa: S311
-            except CollectorError as error:
-                log.warning("%s of %s: %s", collector.declaration.name, name.split(keys.SEPARATOR)[0], error)
-                await self._note(name, collector, error=str(error))
-                wait = max(error.retry_after or 0.0, pause * random.uniform(0.5, 1.0))  # noqa: S311
-                pause = min(2 * pause, LONGEST_PAUSE)
-            except Busy as busy:
-                wait = busy.retry_after
-            except (RedisError, OSError) as error:
-                log.warning("the store is away (%s), trying again", type(error).__name__)
-                wait = 1.0
-            await asyncio.sleep(wait)
+    async def _built(self, name: str, brand: str, query: str, config: SourceConfig) -> Collector | None:
+        outbound = self._outbound.within(self._limiter(config.type))
+        try:
+            collector = build(config, brand, query, outbound, self._secrets)
+            if isinstance(collector, Shared):
+                collector.wanted = partial(self._asked, name)
+            return collector
+        except CollectorError as error:
+            self._unbuilt.add(name)
+            log.warning("%s of %s: %s", config.type, brand or "all brands", error)
+            await note(self._store, name, config.type, await self._clock.now(), why="error", error=str(error))
+            return None
 
-    async def _once(self, name: str, collector: Collector) -> bool:
-        cursor = await self._store.do("HGET", keys.CURSORS, name)
-        now = await self._clock.now()
-        async with self._at_once:
-            batch = await collector.poll(json.loads(cursor) if cursor else {}, datetime.fromtimestamp(now, UTC))
-        await self.take(name, collector, batch)
-        return batch.more
+    def _asked(self, name: str, mentions: Sequence[Fields]) -> list[bool]:
+        """Say which of a shared collector's mentions any of its brands asks for."""
+        brands = self._members.get(name, frozenset())
+        return [not brands.isdisjoint(found) for found in self._registry.matcher.match_all(mentions)]
 
-    async def take(self, name: str, collector: Collector, batch: Batch) -> None:
-        """Hand a batch to the way in, then remember where the collector goes on."""
-        brand, source = name.split(keys.SEPARATOR)[0], collector.declaration.name
-        mine = [m for m in (self._of(brand, m) for m in batch.mentions) if m is not None]
-        receipt = await self._ingest.mentions(enumerate(mine), Receipt())
-        await self._ingest.counts(enumerate(batch.counts), receipt)
-        if receipt.rejected:
-            log.info("%s of %s: %d rejected, first: %s", source, brand, receipt.rejected, receipt.errors[0])
-        if batch.cost:
-            await self._store.do("HINCRBYFLOAT", keys.COSTS, source, batch.cost)
+    def _limiter(self, source: str) -> Limiter:
+        """Return what all brands' requests to a source wait on: keys are the operator's, one a source."""
+        return self._limiters.setdefault(source, Limiter(SOURCES[source].declaration.limit))
+
+    def way(self, name: str) -> Way:
+        """Return what the polls of a configuration share with others."""
+        source = name.split(keys.SEPARATOR)[1]
+        slots = self._slots.setdefault(source, asyncio.Semaphore(AT_ONCE))
+        return Way(self._store, self._clock, self._ledger, slots, self.take)
+
+    async def take(self, name: str, collector: Collector, batch: Batch) -> int:
+        """Hand a batch to the way in; return how many of it were accepted.
+
+        Raises:
+            Busy: nothing of it was; poll again later, from where the batch came.
+        """
+        brands, source = self._members.get(name, frozenset()), collector.declaration.name
+        receipt = await self._ingest.mentions(enumerate(batch.mentions), Receipt(), only=brands)
+        counted = await self._ingest.counts(enumerate(batch.counts), Receipt())
+        for told in (receipt, counted):
+            if told.rejected:
+                log.info("%s: %d rejected, first: %s", source, told.rejected, told.errors[0])
+        if batch.missed is not None:
+            begin, end = (round(instant.timestamp()) for instant in batch.missed)
+            field = f"{source}{keys.SEPARATOR}{begin}"
+            await self._store.pipe([("HSET", keys.gaps(brand), field, end) for brand in brands])
         if batch.complete_until is not None:
             until = batch.complete_until.timestamp()
-            await heartbeat(self._store, keys.SEPARATOR.join((source, brand, _short(name))), until)
-        await self._store.do("HSET", keys.CURSORS, name, json.dumps(dict(batch.cursor)))
-        await self._note(name, collector, until=batch.complete_until, taken=receipt.accepted)
-
-    def _of(self, brand: str, mention: Mention) -> Mention | None:
-        """Return the mention as the brand's: what the network did not match itself is matched here."""
-        if mention.brands is not None:
-            return mention
-        matched = brand in self._registry.matcher.match(mention.text, mention.model_dump())
-        return mention.model_copy(update={"brands": [brand]}) if matched else None
-
-    async def _note(
-        self, name: str, collector: Collector, until: datetime | None = None, taken: int = 0, error: str | None = None
-    ) -> None:
-        before = json.loads(await self._store.do("HGET", keys.COLLECTORS, name) or "{}")
-        told: Mapping[str, Any] = {
-            "source": collector.declaration.name,
-            "brand": name.split(keys.SEPARATOR)[0],
-            "at": await self._clock.now(),
-            "complete_until": until.timestamp() if until else before.get("complete_until"),
-            "taken": taken,
-            "error": error,
-        }
-        await self._store.do("HSET", keys.COLLECTORS, name, json.dumps(told))
-
-
-def _short(name: str) -> str:
-    """Return a configuration's number: two feeds of one brand are complete each for itself."""
-    return f"{zlib.crc32(name.encode()):08x}"
+            for brand in brands:
+                await heartbeat(self._store, keys.SEPARATOR.join((source, brand, short(name))), until)
+        return receipt.matched + counted.accepted

@@ -11,6 +11,7 @@ from service import keys, voices
 from service.clock import iso
 from service.episode import Ahead, Episode, new_id
 from service.evidence import gather, suspicion
+from service.moved import sentence
 from service.policy import OPENS, severity
 from service.watcher import Watcher
 
@@ -39,7 +40,7 @@ def _number(value: float) -> float:
 
 
 def _proof(verdict: Verdict, worst: float, evidence: dict[str, Any]) -> dict[str, Any]:
-    suspected = suspicion(evidence)
+    suspected = "; ".join(filter(None, (suspicion(evidence), sentence(evidence.get("moved_together", {})))))
     reason = voices.named(verdict.reason, evidence.get("voice"))
     return {
         "detector": verdict.detector,
@@ -63,6 +64,7 @@ async def _surroundings(watcher: Watcher, start: float, end: float, now: float, 
     evidence = await gather(watcher.store, brand.name, brand.query, start, end, angry=detector in ANGRY)
     evidence["voice"] = await voices.widest(watcher.store, brand.name, start, end)
     evidence["excluded"] = int(hour["excluded"])
+    evidence["moved_together"] = dict(watcher.moved)
     if hour["scored"]:
         raw = round(hour["negative"] / hour["scored"], 4)
         evidence["negative_share"] = {"raw": raw, "corrected": watcher.negative_share(now)}

@@ -17,6 +17,7 @@ from service import keys
 from service.brandfile import BrandFileError, load
 from service.clock import iso, open_clock
 from service.embedded import EmbeddedStoreError, find_server
+from service.ledger import Ledger, Month, exceeded
 from service.registry import Registry, states
 from service.roles import settings_of
 from service.settings import Settings
@@ -114,7 +115,19 @@ async def _inside(store: Store) -> list[Finding]:
         told = json.loads(text)
         if told["error"]:
             found.append(Finding("note", f"{told['source']} of {told['brand']}: {told['error']}"))
-    return found
+    return [*found, *await _costs(store, now)]
+
+
+async def _costs(store: Store, now: float) -> list[Finding]:
+    """Say what reading cost this month, what the month's bill will be, and which caps stop it before."""
+    ledger = Ledger(store)
+    caps, spent = await ledger.caps(), await ledger.spent(now)
+    if not spent:
+        return []
+    so_far, forecast = (sum(getattr(s, name) for s in spent) for name in ("dollars", "forecast"))
+    month = Month.of(now).name
+    bill = f"reading cost ${so_far:.2f} in {month} so far, ${forecast:.2f} by its end at this rate"
+    return [Finding("ok", bill), *(Finding("note", line) for line in exceeded(caps, spent))]
 
 
 def _web(url: str) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from collectors.near_copies import originals
 from collectors.suspects import Post, Reason, suspects
 from collectors.terms import RisenTerm, distinctive, terms
 from service.clock import posix
+from service.row import DESKS
 from service.search import kept
 from service.store import Store
 
@@ -22,8 +23,6 @@ COPIED = 3
 """Copied texts that are shown."""
 QUOTED = 1000
 """Characters of a text that are kept."""
-DESKS = {"article", "ticket"}
-"""Kinds of mention whose author is a desk, which writes many."""
 TOLD = 0.05
 """Suspected part from which an alert's reason speaks of it: every day has some."""
 SAID: dict[str, str] = {

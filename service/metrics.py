@@ -14,6 +14,7 @@ from service import keys
 from service.backlog import ingest_families
 from service.clock import Clock
 from service.exposition import CONTENT_TYPE, Family, exposition, labelled
+from service.ledger import Ledger
 from service.registry import Registry
 from service.room import Room
 from service.store import Store
@@ -142,11 +143,17 @@ async def _source_families(store: Store, now: float) -> list[Family]:
     cost = Family("foreshock_collector_cost_dollars_total", "counter", "Dollars spent on reading")
     for name, value in costs.items():
         cost.add(float(value), source=name.decode())
+    forecast = Family("foreshock_collector_forecast_dollars", "gauge", "Dollars that this month will cost at this rate")
+    bill: dict[str, float] = defaultdict(float)
+    for one in await Ledger(store).spent(now):
+        bill[one.source] += one.forecast
+    for name, dollars in bill.items():
+        forecast.add(dollars, source=name)
     told = Family("foreshock_notifications_total", "counter", "Notifications by outcome")
     for name, value in sent.items():
         channel, outcome = name.decode().split(keys.SEPARATOR)
         told.add(float(value), channel=channel, outcome=outcome)
-    return [lag, cost, told]
+    return [lag, cost, forecast, told]
 
 
 def _complete_until(collectors: list[bytes]) -> Iterator[tuple[str, float]]:

@@ -5,10 +5,15 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from collectors.registry import HookConfig
 from service import keys
 from service.brand import Brand, Webhook
 from service.matching import Matches, Matching
 from service.store import Store
+
+_HOOK: TypeAdapter[HookConfig] = TypeAdapter(HookConfig)
 
 AT_ONCE = 1000
 """Brands stored in one command."""
@@ -26,6 +31,12 @@ class Registry:
         self._changed: dict[str, Brand | None] = {}
         self._matching = Matching()
         self.webhooks: Mapping[str, Webhook] = {}
+        self.hooks: Mapping[str, HookConfig] = {}
+
+    @property
+    def store(self) -> Store:
+        """Where it is stored."""
+        return self._store
 
     @property
     def brands(self) -> Mapping[str, Brand]:
@@ -52,12 +63,15 @@ class Registry:
         version = int(await self._store.do("GET", keys.VERSION) or 0)
         if version == self._version:
             return False
-        texts, webhooks = await self._store.pipe([("HGETALL", keys.BRANDS), ("HGETALL", keys.WEBHOOKS)])
+        texts, webhooks, hooks = await self._store.pipe(
+            [("HGETALL", keys.BRANDS), ("HGETALL", keys.WEBHOOKS), ("HGETALL", keys.HOOKS)]
+        )
         for name, text in texts.items() - self._texts.items():
             self._take(name, text)
         for name in self._texts.keys() - texts.keys():
             self._take(name, None)
         self.webhooks = {w.name: w for w in (Webhook.model_validate_json(x) for x in webhooks.values())}
+        self.hooks = {h.source: h for h in map(_HOOK.validate_json, hooks.values())}
         self._version = version
         return True
 
@@ -104,6 +118,20 @@ class Registry:
         (gone,) = await self._store.append([("HDEL", keys.WEBHOOKS, name)])
         if await self._raised():
             self.webhooks = {n: w for n, w in self.webhooks.items() if n != name}
+        return bool(gone)
+
+    async def put_hook(self, hook: HookConfig) -> bool:
+        """Store a hook; say whether it is new."""
+        (new,) = await self._store.append([("HSET", keys.HOOKS, hook.source, hook.model_dump_json())])
+        if await self._raised():
+            self.hooks = {**self.hooks, hook.source: hook}
+        return bool(new)
+
+    async def drop_hook(self, source: str) -> bool:
+        """Forget a hook; say whether there was one."""
+        (gone,) = await self._store.append([("HDEL", keys.HOOKS, source)])
+        if await self._raised():
+            self.hooks = {n: h for n, h in self.hooks.items() if n != source}
         return bool(gone)
 
     async def _raised(self) -> bool:

@@ -17,8 +17,9 @@ class Row(msgspec.Struct, array_like=True, frozen=True):
 
     `at` is in POSIX seconds, `updated` in milliseconds; `negative` is P(negative) and `spread` its variance p (1 - p),
     both in thousandths; `signature` (52 bits) is shared by copies of the text, 0 where copies mean nothing; `author` is
-    48 bits of a hash; `text` is the annotated mention as JSON; `doubtful` says that the author's account is empty or
-    young or has a generated name. The store's functions know no binary strings, and no integers beyond 53 bits.
+    48 bits of a hash; `text` is the annotated mention as JSON; `doubtful` says that the author's account is empty,
+    young or with a generated name; `voiced` that the author is known and writes for themselves: many in an hour are
+    still one voice. The store's functions know no binary strings, and no integers beyond 53 bits.
     """
 
     brand: str
@@ -38,8 +39,11 @@ class Row(msgspec.Struct, array_like=True, frozen=True):
     reach: int
     text: str
     doubtful: int = 0
+    voiced: int = 0
 
 
+DESKS = frozenset({"article", "ticket"})
+"""Kinds of mention whose author is a desk, which writes many."""
 ELSEWHERE = ""
 """The brand of a row that takes a mention out of all brands but those that its `text` lists (JSON)."""
 _UNREAD = Annotation(None, None, None, None, scored=False, spam=False, signature=None)
@@ -75,6 +79,7 @@ def row(brand: str, mention: Mapping[str, Any], note: Annotation | None) -> Row:
         reach=author.get("followers") or 0,
         text=_text(brand, mention, note),
         doubtful=int(copied is not None and bool(doubts_of(author, source, at))),
+        voiced=int(bool(author) and mention.get("repost_of") is None and mention.get("kind") not in DESKS),
     )
 
 

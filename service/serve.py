@@ -7,14 +7,17 @@ import socket
 import sys
 
 from service.api.listening import listening
+from service.brand import Brand
 from service.brandfile import BrandFile, BrandFileError, load
 from service.clock import posix, start_replay_clock
 from service.embedded import EmbeddedStore, EmbeddedStoreError
 from service.memory import size_of
+from service.registry import Registry
 from service.roles import configure, settings_of
 from service.settings import Settings
 from service.store import Store, StoreError
 from service.supervise import Role, run_tree
+from service.watching import brand_of, watch
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -22,6 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     try:
         file = load(settings.config) if settings.config else None
+        brands = _named(arguments.watch or [])
         start = posix(settings.replay_clock) if settings.replay_clock else None
     except BrandFileError as error:
         print(error, file=sys.stderr)
@@ -37,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         if embedded:
             embedded.start()
         url = embedded.url if embedded else str(settings.redis_url)
-        asyncio.run(_prepare(url, settings, file, start))
+        asyncio.run(_prepare(url, settings, file, start, brands))
         return run_tree(roles(settings, url), store=embedded)
     except (EmbeddedStoreError, StoreError, OSError) as error:
         print(f"foreshock serve: {error}", file=sys.stderr)
@@ -67,12 +71,30 @@ def _embedded(settings: Settings) -> EmbeddedStore | None:
     return EmbeddedStore(settings.data_dir, fsync=settings.fsync, memory=memory)
 
 
-async def _prepare(url: str, settings: Settings, file: BrandFile | None, start: float | None) -> None:
+def _named(names: list[str]) -> list[Brand]:
+    """Return the brands of `--watch`.
+
+    Raises:
+        BrandFileError: a name is none.
+    """
+    try:
+        return [brand_of(name) for name in names]
+    except ValueError as error:
+        raise BrandFileError(f"foreshock serve: {error}") from None
+
+
+async def _prepare(
+    url: str, settings: Settings, file: BrandFile | None, start: float | None, brands: list[Brand]
+) -> None:
     async with Store(url, settings.accept) as store:
         await store.prepare()
         if start is not None:
             await start_replay_clock(store, start)
         await configure(store, settings.admin_key, file)
+        await watch(Registry(store), brands)
+    for brand in brands:
+        heard = ", ".join(source.type for source in brand.sources)
+        print(f"foreshock: watching {brand.name} ({brand.query}) on {heard}", flush=True)
     print(f"foreshock: board and REST on http://{settings.host}:{settings.port}", flush=True)
 
 

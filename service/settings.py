@@ -13,6 +13,9 @@ from collectors.sentiment import DEFAULT_ENGINE
 WORK = ("count", "judge", "tell")
 """What a worker does: count mentions, judge brands, send what is to be told."""
 
+HOOK = "FORESHOCK_HOOK_"
+"""Begins the names of what hooks keep secret: FORESHOCK_HOOK_FACEBOOK_SECRET, ..._VERIFY_TOKEN."""
+
 
 def default_data_dir() -> Path:
     """Return where the embedded store keeps its data."""
@@ -45,6 +48,19 @@ class Settings:
     admin_key: str | None = field(default=None, repr=False)
     x_bearer_token: str | None = field(default=None, repr=False)
     x_base_url: str | None = None
+    mastodon_tokens: str | None = field(default=None, repr=False)
+    reddit_client_id: str | None = field(default=None, repr=False)
+    reddit_client_secret: str | None = field(default=None, repr=False)
+    reddit_base_url: str | None = None
+    youtube_api_key: str | None = field(default=None, repr=False)
+    youtube_base_url: str | None = None
+    stackexchange_key: str | None = field(default=None, repr=False)
+    stackexchange_base_url: str | None = None
+    hackernews_base_url: str | None = None
+    gdelt_base_url: str | None = None
+    appstore_base_url: str | None = None
+    hook_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    files_dir: Path | None = None
     allow_hosts: frozenset[str] = frozenset()
 
     @property
@@ -58,9 +74,17 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, objec
     found: dict[str, object] = {}
     for name in (
         "redis_url", "store_memory", "accept", "admin_key", "x_bearer_token", "x_base_url", "public_url", "sentiment",
+        "mastodon_tokens", "stackexchange_key", "stackexchange_base_url", "hackernews_base_url", "gdelt_base_url",
+        "appstore_base_url",
+        "reddit_client_id", "reddit_client_secret", "reddit_base_url", "youtube_api_key", "youtube_base_url",
     ):  # fmt: skip
         if value := environ.get(f"FORESHOCK_{name.upper()}"):
             found[name] = value
+    if folder := environ.get("FORESHOCK_FILES_DIR"):
+        found["files_dir"] = Path(folder)
+    hooks = {name.removeprefix(HOOK): value for name, value in environ.items() if name.startswith(HOOK) and value}
+    if hooks:
+        found["hook_secrets"] = hooks
     if hosts := environ.get("FORESHOCK_ALLOW_HOSTS"):
         found["allow_hosts"] = frozenset(h.strip() for h in hosts.split(",") if h.strip())
     return found

@@ -14,7 +14,21 @@ from starlette.staticfiles import StaticFiles
 
 from collectors.mention import Count, Mention
 from service import metrics
-from service.api import board, brands, campaigns, dead, episodes, labels, mentions, preview, problems, queries, stream
+from service.api import (
+    board,
+    brands,
+    campaigns,
+    costs,
+    dead,
+    episodes,
+    hooks,
+    labels,
+    mentions,
+    preview,
+    problems,
+    queries,
+    stream,
+)
 from service.api.context import Caller, Context
 from service.api.limit import LimitBody
 from service.api.listening import listening
@@ -44,7 +58,7 @@ def make_app(context: Context, events: Events) -> FastAPI:
     app = FastAPI(title="Foreshock", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.context, app.state.events = context, events
     problems.install(app)
-    for part in (mentions, labels, dead, brands, campaigns, preview, queries, episodes, stream, board):
+    for part in (mentions, hooks, labels, dead, brands, campaigns, costs, preview, queries, episodes, stream, board):
         app.include_router(part.router)
     app.mount("/static", _Static(directory=Path(__file__).parent.parent / "board" / "static"), name="static")
     app.add_middleware(LimitBody)

@@ -14,6 +14,7 @@ from service.api.context import Admin, Ctx
 from service.api.problems import Problem, places
 from service.brand import Brand, BrandName, Webhook
 from service.clock import iso
+from service.completeness import report
 from service.corrections import correction, one, told
 from service.counts import FIELDS, csv_rows, read
 from service.forecasting import forecasters
@@ -111,12 +112,7 @@ async def get_series(
     await ctx.registry.refresh()
     _known(ctx, brand)
     width, now = int(step), await ctx.clock.now()
-    last = _bound(end, now)
-    first = _bound(start, last - 86_400)
-    if last <= first:
-        raise Problem(422, "end: must be later than start")
-    if (last - first) / width > MOST_BUCKETS:
-        raise Problem(422, f"start: more than {MOST_BUCKETS} buckets; ask for less or for a longer step")
+    first, last = _span(start, end, width, now)
     table = await read(ctx.store, brand, first, last, width, now, sources=[source] if source else None)
     totals, complete = {name: table.total(name) for name in FIELDS}, table.complete
     corrected = await correction(ctx.store, brand)
@@ -130,6 +126,23 @@ async def get_series(
         for i, begin in enumerate(table.times)
     ]
     return {"brand": brand, "step": width, "buckets": rows}
+
+
+@router.get("/brands/{brand}/completeness")
+async def get_completeness(
+    brand: str,
+    ctx: Ctx,
+    _: Admin,
+    start: AwareDatetime | None = None,
+    end: AwareDatetime | None = None,
+    step: Literal["60", "300", "3600"] = "300",
+) -> dict[str, Any]:
+    """Return which buckets each source did not tell, by default of the last day, and why (docs/sources.md)."""
+    await ctx.registry.refresh()
+    listens = {source.type for source in _known(ctx, brand).sources}
+    width, now = int(step), await ctx.clock.now()
+    first, last = _span(start, end, width, now)
+    return {"brand": brand, "step": width, "sources": await report(ctx.store, brand, first, last, width, now, listens)}
 
 
 @router.get("/brands/{brand}/series.csv", response_class=PlainTextResponse)
@@ -181,6 +194,17 @@ def _known(ctx: Ctx, name: str) -> Brand:
     if brand is None:
         raise Problem(404, f"there is no brand {name!r}")
     return brand
+
+
+def _span(start: datetime | None, end: datetime | None, width: int, now: float) -> tuple[float, float]:
+    """Return from when to when buckets are asked for, POSIX seconds: the last day, where that is not said."""
+    last = _bound(end, now)
+    first = _bound(start, last - 86_400)
+    if last <= first:
+        raise Problem(422, "end: must be later than start")
+    if (last - first) / width > MOST_BUCKETS:
+        raise Problem(422, f"start: more than {MOST_BUCKETS} buckets; ask for less or for a longer step")
+    return first, last
 
 
 def _bound(given: datetime | None, otherwise: float) -> float:

@@ -23,12 +23,12 @@ KEY = "fsk_tests-only"
 
 @asynccontextmanager
 async def serving(
-    store: Store, room: Room | None = None, clock: Clock | None = None
+    store: Store, room: Room | None = None, clock: Clock | None = None, settings: Settings | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Serve the API on a free port; gives a client with the admin's key."""
     await ensure_admin(store, KEY)
     registry, clock = Registry(store), clock or SystemClock()
-    context = Context(Settings(), store, clock, registry, Ingest(store, clock, registry, room))
+    context = Context(settings or Settings(), store, clock, registry, Ingest(store, clock, registry, room))
     config = uvicorn.Config(make_app(context, Events(store)), log_level="warning", lifespan="off")
     with listening("127.0.0.1", 0) as front:
         server = uvicorn.Server(config)

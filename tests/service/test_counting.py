@@ -148,7 +148,7 @@ def test_copies_of_one_text_are_counted_as_excluded_and_stay_visible(store_url: 
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_earliest_copies_count_whatever_order_they_come_in_and_fewer_of_doubtful_accounts(
+def test_the_earliest_copies_and_posts_of_an_author_count_whatever_order_they_come_in(
     store_url: str, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -164,6 +164,12 @@ def test_the_earliest_copies_count_whatever_order_they_come_in_and_fewer_of_doub
     for signature in (1, 2, 3):
         copies = sorted((r for r in rows if r.signature == signature), key=lambda r: (r.at, r.key))
         counts += [r for rank, r in enumerate(copies, 1) if rank <= (1 if r.doubtful else 3)]
+    busy = [
+        row(id=f"busy {n}", author="busy", at=hour + 60 * chance.randrange(60), signature=100 + n // 2, voiced=1)
+        for n in range(24)
+    ]
+    counts += sorted(busy, key=lambda r: (r.at, r.key))[:10]
+    rows += busy
 
     async def body(store: Store) -> None:
         again = [*rows, *rows[:10]]

@@ -71,9 +71,9 @@ def test_an_outdated_ticker_can_neither_read_changes_nor_write_episodes(store_ur
     async def body(store: Store) -> None:
         tag = keys.shard("acme")
         await store.do("SADD", keys.dirty(tag), "acme\x1fx\x1f1")
-        assert await store.call("fs_drain", keys.dirty(tag), 7) == [b"acme\x1fx\x1f1"]
+        assert await store.call("fs_changed", keys.dirty(tag), 7) == [b"acme\x1fx\x1f1", b""]
         with pytest.raises(Fenced):
-            await store.call("fs_drain", keys.dirty(tag), 6)
+            await store.call("fs_changed", keys.dirty(tag), 6)
         with pytest.raises(Fenced):
             await Episodes(store).save(episode(), fence=6)
         assert await Episodes(store).page(None, None, 10, None) == ([], None)

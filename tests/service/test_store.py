@@ -42,9 +42,9 @@ def test_a_store_that_came_back_empty_is_prepared_again(store_url: str) -> None:
         await store.do("FLUSHALL")
         await store.do("FUNCTION", "FLUSH")
         with pytest.raises(ResponseError) as caught:
-            await store.call("fs_drain", keys.dirty("{s000}"), 1)
+            await store.call("fs_changed", keys.dirty("{s000}"), 1)
         await mended(store, caught.value)
-        assert await store.call("fs_drain", keys.dirty("{s000}"), 1) == []
+        assert await store.call("fs_changed", keys.dirty("{s000}"), 1) == []
 
     with_store(store_url, body)
 

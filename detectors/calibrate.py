@@ -7,7 +7,7 @@ the brand's one score, and that has one tail. So the budget is spent once, howev
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -121,9 +121,15 @@ class Calibration:
 
     def scale(self, channels: tuple[Channel, ...]) -> Scale:
         """What measures surprises of `channels`."""
-        middle, spread = self.middle, self.spread
-        if channels != self.channels:
-            middle, spread = _measured(channels, self.seconds, self._as(channels))
+        if channels == self.channels:
+            return self._own
+        return self._scale(channels, *_measured(channels, self.seconds, self._as(channels)))
+
+    @cached_property
+    def _own(self) -> Scale:
+        return self._scale(self.channels, self.middle, self.spread)
+
+    def _scale(self, channels: tuple[Channel, ...], middle: Floats, spread: Floats) -> Scale:
         return Scale(middle, spread, _set_back(channels), self.tail or young(WEEK / self.seconds))
 
     def score(self, height: Floats, budget: float) -> Floats:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors import calibrate, sources, statistic
+from detectors import calibrate, robust, sources, statistic
 from detectors.looks import Looks
+from detectors.robust import Baseline
 from detectors.scan import backwards, windows
 from detectors.series import Bools, Floats, Series
 from detectors.statistic import CHANNELS, Rows, Spreads
@@ -44,8 +45,7 @@ class Summed:
         return self.n
 
 
-@dataclass(frozen=True)
-class Ask:
+class Ask(NamedTuple):
     """What is asked of one brand, as `Watch.look` is asked; `rows` rise.
 
     Sources may be `Summed` where rows are FEW, with neither mask nor campaign.
@@ -131,7 +131,9 @@ def _together(kind: _Alike, asks: Sequence[Ask]) -> list[Looks]:
     sums = np.zeros((len(asks), CHANNELS, len(begins)))
     known = np.ones((len(asks), each), dtype=np.bool_)
     plain = np.ones((len(asks), each), dtype=np.bool_)
-    whole = np.array([_sum(ask, edges, begins, out) for ask, out in zip(asks, sums, strict=True)])
+    whole = np.ones(len(asks), dtype=np.bool_)
+    for n in _sum_plain(asks, edges, sums):
+        whole[n] = _sum(asks[n], edges, begins, sums[n])
     for n in np.flatnonzero(~(whole & np.isfinite(sums.sum(axis=(1, 2))))).tolist():
         sums[n], known[n], plain[n] = _with_gaps(asks[n], rows, edges)
     by_brand = (sums.reshape(-1, len(begins)) @ within).reshape(len(asks), CHANNELS, len(kind.lengths), each)
@@ -147,9 +149,12 @@ def _together(kind: _Alike, asks: Sequence[Ask]) -> list[Looks]:
     return [Looks(end, scored, slice(n * each, (n + 1) * each)) for n, end in enumerate(times)]
 
 
-def edges_of(watch: Watch, step: float, rows: tuple[int, ...]) -> Edges:
-    """Buckets of `step` seconds at which a window of `watch` that ends with one of `rows` begins or ends."""
-    return _windows(sum(windows(watch.step), ()), step, rows)[0]
+def edges_of(fitted: float, step: float, rows: tuple[int, ...]) -> Edges:
+    """Buckets of `step` seconds at which a window that ends with one of `rows` begins or ends.
+
+    The windows are those of a watch that was fitted to buckets of `fitted` seconds.
+    """
+    return _windows(sum(windows(fitted), ()), step, rows)[0]
 
 
 @lru_cache(maxsize=64)
@@ -164,6 +169,60 @@ def _windows(lengths: tuple[float, ...], step: float, rows: tuple[int, ...]) -> 
     edges = np.unique(np.concatenate((begins.ravel(), ends, ends[-1:] - 1)))
     inside = (begins <= edges[:-1, None, None]) & (edges[1:, None, None] <= ends)
     return tuple(edges.tolist()), edges[:-1], inside.reshape(len(edges) - 1, -1).astype(np.float64)
+
+
+class _Plain(NamedTuple):
+    """What brands of one source, whose sums are given and whose forecast is a table, must share to be added up."""
+
+    start: float
+    step: float
+    utc_offset: float
+    holidays: frozenset[int]
+    angry: bool
+
+
+def _plain(ask: Ask) -> tuple[_Plain, Summed, list[Baseline]] | None:
+    if ask.mask is not None or ask.campaign is not None or len(ask.recent) != 1:
+        return None
+    ((name, series),) = ask.recent.items()
+    normal = ask.watch.normals.get(name)
+    if normal is None or not isinstance(series, Summed) or not isinstance(normal.mentions, Baseline):
+        return None
+    usual = [normal.mentions]
+    if normal.negative is not None:
+        if not isinstance(normal.negative, Baseline) or normal.negative.holidays != normal.mentions.holidays:
+            return None
+        usual.append(normal.negative)
+    return _Plain(series.start, series.step, ask.utc_offset, usual[0].holidays, len(usual) > 1), series, usual
+
+
+def _sum_plain(asks: Sequence[Ask], edges: Edges, sums: Floats) -> list[int]:
+    """Do what `_sum` does for all brands that are `_plain`, together; return the places of the others."""
+    alike: dict[_Plain, list[tuple[int, Summed, list[Baseline]]]] = defaultdict(list)
+    others = []
+    for n, ask in enumerate(asks):
+        if (plain := _plain(ask)) is None:
+            others.append(n)
+        else:
+            alike[plain[0]].append((n, *plain[1:]))
+    for kind, some in alike.items():
+        places, series, usual = zip(*some, strict=True)
+        buckets = (kind.start, kind.step, edges, kind.utc_offset)
+        found = np.zeros((len(some), *sums.shape[1:]))
+        found[:, 0] = found[:, 5] = [one.mentions for one in series]
+        found[:, 1] = robust.totals([both[0] for both in usual], *buckets)
+        if kind.angry:
+            found[:, 2] = [one.negative for one in series]
+            found[:, 3] = robust.totals([both[1] for both in usual], *buckets)
+            found[:, 4] = [one.scored for one in series]
+        found[:, 6] = [one.authors for one in series]
+        running = np.array(
+            [asks[n].exposure if edges[-1] == len(one) else 1.0 for n, one in zip(places, series, strict=True)]
+        )
+        found[:, 1, -1] *= running
+        found[:, 3, -1] *= running
+        sums[list(places)] = found
+    return others
 
 
 def _sum(ask: Ask, edges: Edges, begins: Rows, out: Floats) -> bool:

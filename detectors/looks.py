@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
 
 import numpy as np
 
@@ -28,7 +29,7 @@ class Finding:
     flash: Floats
     slow: Floats
 
-    @property
+    @cached_property
     def score(self) -> Floats:
         """The higher of both speeds, shape (rows,)."""
         return np.fmax(self.flash, self.slow)
@@ -81,8 +82,7 @@ class Looks:
     def scores(self, row: int = -1) -> dict[str, float]:
         """Every detector's score at one row."""
         said = {} if self.voice is None else {"voice": float(self.voice.flash[row])}
-        both = {name: (f.flash[self.rows][row], f.slow[self.rows][row]) for name, f in self.found.items()}
-        return {name: float(np.fmax(flash, slow)) for name, (flash, slow) in both.items()} | said
+        return {name: float(f.score[self.rows][row]) for name, f in self.found.items()} | said
 
     def verdicts(self, row: int = -1) -> tuple[Verdict, ...]:
         """The verdicts of one row, the highest score first; none where nothing can be said."""
@@ -94,7 +94,7 @@ class Looks:
     @property
     def score(self) -> Floats:
         """Highest score of any detector, shape (rows,), NaN where nothing can be said."""
-        return self._highest([array[self.rows] for f in self.found.values() for array in (f.flash, f.slow)])
+        return self._highest([f.score[self.rows] for f in self.found.values()])
 
     @property
     def flash(self) -> Floats:
@@ -103,7 +103,7 @@ class Looks:
 
     def _highest(self, scores: list[Floats]) -> Floats:
         scores += [] if self.voice is None else [self.voice.flash]
-        return np.fmax.reduce(scores) if scores else np.full(len(self.end), np.nan)
+        return reduce(np.fmax, scores) if scores else np.full(len(self.end), np.nan)
 
 
 def _reason(words: str, observed: float, expected: float, low: float, high: float, window: float) -> str:

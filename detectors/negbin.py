@@ -64,11 +64,20 @@ def interval(mean: float, size: float = np.inf, coverage: float = 0.95) -> tuple
     return _first(mean, size, outside, above=False), _first(mean, size, outside, above=True)
 
 
+def _tail(count: float, mean: float, size: float) -> float:
+    """The same as `tail` for one count, in a tenth of the time."""
+    from scipy.special import betainc, gammainc
+
+    above, mean = max(count, 1e-300), max(mean, 1e-300)
+    p = gammainc(above, mean) if size > LARGE_SIZE else betainc(above, size, mean / (mean + size))
+    return float(p) if count > 0 else 1.0
+
+
 def _first(mean: float, size: float, outside: float, *, above: bool) -> float:
     """Smallest k with P(X > k) <= outside (`above`), or with P(X <= k) > outside; sought outwards from the mean."""
 
     def reached(k: float) -> bool:
-        beyond = float(tail(k + 1.0, mean, size))
+        beyond = _tail(k + 1.0, mean, size)
         return beyond <= outside if above else 1.0 - beyond > outside
 
     low, high, stride = -1.0, float(np.floor(mean)), float(np.ceil(np.sqrt(mean + mean * mean / size))) + 1.0

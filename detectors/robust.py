@@ -5,6 +5,7 @@ fails where the rhythm itself changes (weekends of another shape than weekdays a
 planned event coming: that is what campaigns are for.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -80,6 +81,15 @@ class Baseline:
         """
         places, buckets = _buckets_of(start + utc_offset, step, edges, self.holidays)
         return np.asarray(self.rate * step * (self.week[places] @ buckets))
+
+
+def totals(
+    baselines: Sequence[Baseline], start: float, step: float, edges: tuple[int, ...], utc_offset: float = 0.0
+) -> Floats:
+    """`Baseline.totals` of many that have the same holidays, shape (baselines, edges - 1)."""
+    places, buckets = _buckets_of(start + utc_offset, step, edges, baselines[0].holidays)
+    rates = np.array([step * one.rate for one in baselines])
+    return np.asarray(rates[:, None] * (np.array([one.week[places] for one in baselines]) @ buckets))
 
 
 def fit(

@@ -1,6 +1,8 @@
 """What is asked of the detectors for a brand: the minutes that became known since the last look."""
 
 import math
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -76,13 +78,24 @@ def _plain(watcher: Watcher, watch: Watch, now: float) -> Asked | None:
         return None, np.empty(0), 0
     if last - begin > FEW or span[0] > max(begin + 1 - round(LOOKBACK / MINUTE), 0):
         return None
+    few = _few(watch.step, start, begin, last, now)
+    offset = watcher.utc_offset(now)
+    return Ask(watch, minutes.summed(few.rows, few.edges), few.rows, few.exposure, utc_offset=offset), few.ends, 0
+
+
+class _Few(NamedTuple):
+    """Rows that are asked of, when they end (POSIX seconds), the edges of their windows, the last one's exposure."""
+
+    rows: tuple[int, ...]
+    ends: Floats
+    edges: tuple[int, ...]
+    exposure: float
+
+
+@lru_cache(maxsize=64)
+def _few(fitted: float, start: float, begin: int, last: int, now: float) -> _Few:
+    """Return rows from `begin` to `last` (not included); brands that were last looked at together share them."""
     rows = tuple(range(begin, last))
     ends = np.array([min(start + MINUTE * (row + 1), now) for row in rows], dtype=np.float64)
-    asked = Ask(
-        watch,
-        minutes.summed(rows, edges_of(watch, MINUTE, rows)),
-        rows,
-        exposure=1.0 - (start + MINUTE * last - float(ends[-1])) / MINUTE,
-        utc_offset=watcher.utc_offset(now),
-    )
-    return asked, ends, 0
+    ends.flags.writeable = False
+    return _Few(rows, ends, edges_of(fitted, MINUTE, rows), 1.0 - (start + MINUTE * last - float(ends[-1])) / MINUTE)

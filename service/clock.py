@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 from service import keys
@@ -70,6 +71,7 @@ async def start_replay_clock(store: Store, start: float) -> None:
         await ReplayClock(store).set(now=start, release=start, judged=start)
 
 
+@lru_cache(maxsize=16)  # thousands of brands are told of at the same instant
 def iso(instant: float) -> str:
     """Return an instant (POSIX seconds) as ISO 8601 in UTC, to the second."""
     return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -15,14 +15,17 @@ local AUTHORS_SPAN = 4 * 3600
 local LATE = 8 * DAY      -- how late a mention may arrive: as long its record is kept
 local KEEP_AGE = 7 * DAY  -- how long texts are kept as evidence
 local KEEP_MOST = 20000   -- how many texts of a brand are kept
+local HOT = 2 * 3600      -- a minute this young is named by itself when it changes; of older ones their segment is
 local TIDY = 900          -- in one minute of so many seconds what is too old is looked for: its text is gone by itself
 -- How many copies of one text without a repost mark count in an hour, the earliest; of accounts that are doubtful fewer.
 local COPIES, DOUBTFUL_COPIES = 3, 1
+local POSTS = 10          -- of one author that count in an hour, the earliest
 local LOUD, ANGRY = 5000, 500  -- followers of an author, thousandths of P(negative): from both on it is a loud angry voice
 local VOICES_AGE = 35 * DAY  -- how long those are kept: as long as a brand's usual is learned from
 local VOICES_MOST = 5000     -- how many of a brand are kept
 local EVENTS_KEPT = 90 * DAY  -- far beyond the last try of a delivery
 local SEP = '\31'
+local MINUTE_NAMED = '^([^\31]*)\31([^\31]*)\31(%d+)\31(%d+)$'
 
 -- A bucket's counters in the order they are packed: mentions, excluded, scored, P(negative) and its variance in
 -- thousandths, positive, reach, distinct authors, whether those are approximate; a source's own count, minutes it covers.
@@ -62,7 +65,10 @@ local function spot(batch, brand, source, t, least)
       prefix = batch.tag .. ':b:' .. brand .. ':' .. source .. ':',
     }
     batch.spots[name] = found
-    batch.dirty[brand .. SEP .. source .. SEP .. floor(minute / RESOLUTIONS[1][2])] = true
+    local number = floor(minute / RESOLUTIONS[1][2])
+    local member = brand .. SEP .. source .. SEP .. number
+    if t > batch.now - HOT then member = member .. SEP .. (minute - number * RESOLUTIONS[1][2]) end
+    batch.dirty[member] = true
   end
   return found
 end
@@ -304,21 +310,53 @@ local function write_recent(batch, brand, found)
   end
 end
 
--- The earliest copies of a text in its hour: {at, key, limit, source} each, COPIES at most. A store of the first schema knew
--- only how many there were.
+-- The earliest mentions that share something in its hour are one string: their number, when the last of them was written
+-- (seconds into the hour), and of each in that order the same, how many of its like count, SOURCE and KEY. Most come in the
+-- order they were written: one is put behind, or is one too many, and nothing else is looked at.
+local LAST = 3  -- bytes before the first of them
+
+local function entry_of(at, limit, source, key)
+  return struct.pack('>HBB', at, limit, #source) .. source .. struct.pack('>H', #key) .. key
+end
+
+-- A store of the first schema knew only how many copies of a text there were: as many without a name.
 local function read_earliest(packed)
-  if not packed then return {} end
-  local number = tonumber(packed)
-  if not number then return cmsgpack.unpack(packed) end
-  local found = {}
-  for n = 1, math.min(number, COPIES) do found[n] = {0, '', COPIES} end
+  local number = packed and tonumber(packed)
+  if not number then return packed or '\0\0\0' end
+  number = math.min(number, COPIES)
+  return struct.pack('>BH', number, 0) .. string.rep(entry_of(0, COPIES, '', ''), number)
+end
+
+local function unpack_earliest(packed)
+  local found, place = {}, LAST + 1
+  while place <= #packed do
+    local at, limit, size = struct.unpack('>HBB', packed, place)
+    local source = string.sub(packed, place + 4, place + 3 + size)
+    place = place + 4 + size
+    size = struct.unpack('>H', packed, place)
+    found[#found + 1] = {at, limit, source, string.sub(packed, place + 2, place + 1 + size)}
+    place = place + 2 + size
+  end
   return found
 end
 
--- The earliest copies of the texts of some rows, each in its hour.
+local function pack_earliest(found)
+  local parts = {struct.pack('>BH', #found, #found > 0 and found[#found][1] or 0)}
+  for i, other in ipairs(found) do parts[i + 1] = entry_of(other[1], other[2], other[3], other[4]) end
+  return table.concat(parts)
+end
+
+-- What a mention shares with others that are not voices of their own: its text, its author. Gives the names under which
+-- an hour knows them, false where it shares nothing.
+local function shared(row)
+  return row[13] ~= 0 and row[13], row[18] == 1 and 'a' .. string.format('%.0f', row[14])
+end
+
+-- The earliest mentions of all that some rows share, each in its hour.
 local function read_copies(batch, rows)
   for _, row in ipairs(rows) do
-    if row[13] ~= 0 then
+    local text, author = shared(row)
+    if text or author then
       local hour = floor(row[4] / 3600)
       local key = batch.tag .. ':g:' .. row[1] .. ':' .. hour
       local seen = batch.copies[key]
@@ -326,7 +364,8 @@ local function read_copies(batch, rows)
         seen = {until_ = (hour + 1) * 3600 + LATE, earliest = {}, names = {}, more = {}, new = false}
         batch.copies[key] = seen
       end
-      seen.names[#seen.names + 1] = row[13]
+      if text then seen.names[#seen.names + 1] = text end
+      if author then seen.names[#seen.names + 1] = author end
     end
   end
   for key, seen in pairs(batch.copies) do
@@ -337,7 +376,7 @@ local function read_copies(batch, rows)
   end
 end
 
--- Takes a copy out of what counts: one came that was written before it.
+-- Takes a mention out of what counts: one came that was written before it.
 local function exclude(batch, brand, source, key)
   local records = batch.records
   if not records[key] then
@@ -353,31 +392,44 @@ local function exclude(batch, brand, source, key)
   batch.changed[key] = record[2]
 end
 
--- Whether a copy is one too many, 1 or 0. Which of them count is the same in whatever order they come.
-local function copied(batch, row)
-  local brand, key, at = row[1], row[3], row[4]
-  local seen = batch.copies[batch.tag .. ':g:' .. brand .. ':' .. floor(at / 3600)]
-  local earliest, rank = seen.earliest[row[13]], 1
-  while earliest[rank] and (earliest[rank][1] < at or (earliest[rank][1] == at and earliest[rank][2] < key)) do
+-- Puts a mention among the earliest ones, where it belongs; those that it pushes beyond their limit count no more. Gives
+-- its rank.
+local function put_among(batch, row, seen, name, limit, most)
+  local brand, source, key, at = row[1], row[2], row[3], row[4] % 3600
+  local earliest, rank = unpack_earliest(seen.earliest[name]), 1
+  while earliest[rank] and (earliest[rank][1] < at or (earliest[rank][1] == at and earliest[rank][4] < key)) do
     rank = rank + 1
   end
-  if rank > COPIES then return 1 end
-  local limit = row[17] == 1 and DOUBTFUL_COPIES or COPIES
-  table.insert(earliest, rank, {at, key, limit, row[2]})
-  seen.more[row[13]] = true
+  if rank > most then return rank end
+  table.insert(earliest, rank, {at, limit, source, key})
   for after = rank + 1, #earliest do
-    local copy = earliest[after]
-    if after == copy[3] + 1 then exclude(batch, brand, copy[4], copy[2]) end
+    local other = earliest[after]
+    if after == other[2] + 1 then exclude(batch, brand, other[3], other[4]) end
   end
-  earliest[COPIES + 1] = nil
-  return rank > limit and 1 or 0
+  earliest[most + 1] = nil
+  seen.earliest[name], seen.more[name] = pack_earliest(earliest), true
+  return rank
+end
+
+-- Whether a mention is one too many of those that share `name`, of which `limit` count if they are like it and `most` at
+-- all. Which of them count is the same in whatever order they come.
+local function too_many(batch, row, name, limit, most)
+  local seen = batch.copies[batch.tag .. ':g:' .. row[1] .. ':' .. floor(row[4] / 3600)]
+  local packed, at = seen.earliest[name], row[4] % 3600
+  local number, last = struct.unpack('>BH', packed)
+  if number > 0 and at <= last then return put_among(batch, row, seen, name, limit, most) > limit end
+  if number >= most then return true end
+  seen.earliest[name] = struct.pack('>BH', number + 1, at) .. string.sub(packed, LAST + 1)
+    .. entry_of(at, limit, row[2], row[3])
+  seen.more[name] = true
+  return number + 1 > limit
 end
 
 local function write_copies(batch)
   for key, seen in pairs(batch.copies) do
     local sets = {}
     for signature in pairs(seen.more) do
-      sets[#sets + 1], sets[#sets + 2] = signature, cmsgpack.pack(seen.earliest[signature])
+      sets[#sets + 1], sets[#sets + 2] = signature, seen.earliest[signature]
     end
     if #sets > 0 then redis.call('HSET', key, unpack(sets)) end
     if seen.new then live(key, seen.until_ - batch.now) end
@@ -424,8 +476,10 @@ end
 
 local function excluded(batch, row)
   if row[12] == 1 then return 1 end
-  if row[13] == 0 then return 0 end
-  return copied(batch, row)
+  local text, author = shared(row)
+  local copied = text and too_many(batch, row, text, row[17] == 1 and DOUBTFUL_COPIES or COPIES, COPIES)
+  local often = author and too_many(batch, row, author, POSTS, POSTS)
+  return (copied or often) and 1 or 0
 end
 
 local function unlabel(tag, key, brand)
@@ -616,8 +670,9 @@ local function put_count(keys, args)
 end
 redis.register_function{function_name = 'fs_put_count', callback = put_count, flags = {'allow-oom'}}
 
--- drain DIRTY_SET | FENCE: hands out what changed since the last call, to the newest ticker only.
-local function drain(keys, args)
+-- changed DIRTY_SET | FENCE: hands out what changed since the last call, to the newest ticker only: each member, and the
+-- minute's counters where it names one.
+local function changed(keys, args)
   local fence = tag_of(keys[1]) .. ':fence'
   if tonumber(redis.call('GET', fence) or '0') > tonumber(args[1]) then
     return redis.error_reply('FENCED a newer ticker has taken over')
@@ -625,9 +680,15 @@ local function drain(keys, args)
   redis.call('SET', fence, args[1])
   local members = redis.call('SMEMBERS', keys[1])
   redis.call('DEL', keys[1])
-  return members
+  local prefix, found = tag_of(keys[1]) .. ':b:', {}
+  for i, member in ipairs(members) do
+    local brand, source, number, offset = string.match(member, MINUTE_NAMED)
+    found[2 * i - 1] = member
+    found[2 * i] = offset and redis.call('HGET', prefix .. brand .. ':' .. source .. ':60:' .. number, offset) or ''
+  end
+  return found
 end
-redis.register_function{function_name = 'fs_drain', callback = drain, flags = {'allow-oom'}}
+redis.register_function{function_name = 'fs_changed', callback = changed, flags = {'allow-oom'}}
 
 -- episode EPISODES_HASH | FENCE BRAND KIND ID VERSION EPISODE OPENED ALARM EVENT: stores an episode's change, the
 -- alarm's state that led to it and the event to be told, in one step. FENCE is '' where a person acts. VERSION is the

@@ -38,7 +38,7 @@ def learn_voices(past: Heard, history: Mapping[str, Series], strange: Bools) -> 
 
 def listened(found: Looks, said: Heard, usual: Voices | None, budget: float) -> Looks:
     """Return what was found with what was heard at the same rows; `budget` is in pages a week."""
-    if usual is None or not found.found:
+    if usual is None or not found.found or not len(said.at):
         return found
     loud = voice.widest(said.at, said.reach, found.end)
     return replace(found, voice=usual.listen(loud, np.isfinite(found.score), budget)) if loud.any() else found

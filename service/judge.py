@@ -19,6 +19,7 @@ from service.watcher import Watcher
 
 LONGEST_LOOK = 60.0
 """Seconds of calm that one look can vouch for: time in which nobody looked is not calm."""
+CALM = Standing()
 QUIET = {"voice": 0.0}
 """Score of who is judged while nobody loud is heard."""
 BLIND_PART = 0.5
@@ -85,7 +86,7 @@ async def _crisis(
     """Follow the scores of `row`, known up to `end`; nobody hears of it before `first` (POSIX seconds)."""
     seconds = min(end - watcher.looked_until, LONGEST_LOOK)
     watcher.looked_until = end
-    was = watcher.standing.get("crisis", Standing())
+    was = watcher.standing.get("crisis", CALM)
     standing, event = follow(was, end, seconds, score, flash)
     watcher.standing["crisis"] = standing
     if event == "opened":
@@ -142,7 +143,7 @@ async def _blind(watcher: Watcher, now: float, fence: int) -> None:
     """Open a blind episode when too little is seen for long enough, and end it when enough is seen again."""
     told, every, *_ = watcher.expected_hour(now)
     unseeing = every > 0 and told < BLIND_PART * every
-    was = watcher.standing.get("blind", Standing())
+    was = watcher.standing.get("blind", CALM)
     if unseeing == (was.opened_at is not None):
         watcher.blind_since = None
         return
@@ -162,7 +163,7 @@ def state(watcher: Watcher, now: float) -> dict[str, Any]:
     """Return what the board and `/metrics` show of a brand that was looked at by `now`."""
     hour = watcher.minutes.last_hour(now)
     told, _, low, high = watcher.expected_hour(now)
-    standing = watcher.standing.get("crisis", Standing())
+    standing = watcher.standing.get("crisis", CALM)
     return {
         "at": iso(now),
         "judged_until": watcher.looked_until,
@@ -174,8 +175,8 @@ def state(watcher: Watcher, now: float) -> dict[str, Any]:
         "scores": {name: _rounded(score) for name, score in watcher.scores.items()},
         "severity": standing.severity if standing.opened_at is not None and not watcher.told_over else 0,
         "episode": None if watcher.told_over else watcher.open.get("crisis"),
-        "completeness": {s: t["ratio"] for s, t in watcher.minutes.completeness(now).items()},
-        "blind": watcher.standing.get("blind", Standing()).opened_at is not None,
+        "completeness": watcher.minutes.ratios(now),
+        "blind": watcher.standing.get("blind", CALM).opened_at is not None,
     }
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from detectors.watch import Watch, lookback
 from service import keys
 from service.changes import AGAIN_SECONDS, KEPT_SECONDS, Changes
 from service.counts import COUNTED, Coverage, SourceTable, Table, judged
-from service.segment import EMPTY, HELD, MINUTE, SEGMENT, Segment, add, changed, segment
+from service.segment import EMPTY, HELD, MINUTE, SEGMENT, Day, Spots, changed
 from service.store import Store
 
 LOOKBACK = lookback(MINUTE)
@@ -28,8 +29,11 @@ SILENT_SIZE = 10.0
 
 Rows = NDArray[np.int64]
 Place = tuple[str, int]
-"""A source and the number of one of its segments of minutes since 1970."""
+"""A source and the number of one of its minutes, or of one of its segments of minutes, since 1970."""
 _HOUR = np.zeros(60)
+NOTHING = Changes()
+ALL = slice(0, 60)
+"""All minutes of an hour."""
 
 
 class Minutes:
@@ -38,12 +42,13 @@ class Minutes:
     def __init__(self, store: Store, brand: str) -> None:
         self._store = store
         self._brand = brand
-        self._held: dict[str, dict[int, Segment]] = {}
+        self._held: dict[str, Day] = {}
         self._oldest = 0
         self._known = Coverage({}, {}, {}, {})
         self._table = Table(0.0, MINUTE, 0)
         self._last = 0.0
         self._ready = True
+        self._names: list[str] = []
         self._told: dict[str, tuple[int, int] | None] = {}
 
     @property
@@ -51,14 +56,11 @@ class Minutes:
         """The minutes by source, as of the last `advance`; made when they are asked for."""
         if not self._ready:
             self._ready = True
-            for source in self._spoken():
-                columns = dict(zip(HELD, self._columns(self._held[source]), strict=True))
+            for source in self._names:
+                dense = self._held[source].dense(round(self._table.start) // MINUTE, self._table.length)
+                columns = dict(zip(HELD, dense, strict=True))
                 self._table.sources[source] = judged(columns, self._known, source, self._table, self._last)
         return self._table.sources
-
-    def _spoken(self) -> list[str]:
-        """Return the sources that ever said anything."""
-        return [source for source in self._held if source in self._known.first]
 
     @property
     def start(self) -> float:
@@ -80,7 +82,7 @@ class Minutes:
         for name, value in since.items():
             source, _, which = name.decode().partition(keys.SEPARATOR)
             (self._known.first if which == "first" else self._known.last)[source] = float(value)
-            self._held.setdefault(source, {})
+            self._held.setdefault(source, EMPTY)
         for name, value in (gaps or {}).items():
             source, _, begin = name.decode().partition(keys.SEPARATOR)
             self._known.gaps.setdefault(source, []).append((float(begin), float(value) if value else math.inf))
@@ -92,29 +94,45 @@ class Minutes:
         return [(source, number) for source in self._held for number in numbers]
 
     def unheard(self, changed: Iterable[Place]) -> bool:
-        """Whether a change may have moved the first word of a source."""
+        """Whether a change of these segments may have moved the first word of a source."""
         return any(s not in self._known.first or n * SEGMENT * MINUTE < self._known.first[s] for s, n in changed)
 
     def held(self, changed: Iterable[Place]) -> list[Place]:
         """Return those of the changed segments that are held in memory."""
         return [(source, number) for source, number in changed if number >= self._oldest]
 
+    def put(self, rows: Iterable[tuple[Place, list[int]]], judged_until: float) -> Changes:
+        """Hold the HELD counters of minutes; return which that end by `judged_until` (POSIX seconds) changed."""
+        begins, more, oldest = [], [], self._oldest * SEGMENT
+        for (source, minute), row in rows:
+            old = self._held.setdefault(source, EMPTY)
+            if minute < oldest or (new := old.put(minute, row)) is old:
+                continue
+            self._hold(source, new)
+            if (minute + 1) * MINUTE <= judged_until:
+                begins.append(float(minute * MINUTE))
+                more.append(float(row[new.leads] - old.row(minute)[new.leads]))
+        return Changes(np.array(begins), np.array(more)) if begins else NOTHING
+
     def take(self, read: Iterable[tuple[Place, Mapping[bytes, bytes]]], judged_until: float) -> Changes:
         """Hold the segments that were read; return which minutes that end by `judged_until` (POSIX seconds) changed."""
-        changes = Changes()
+        changes, judged_minutes = NOTHING, int(judged_until // MINUTE)
         for (source, number), packed in read:
-            mine = self._held.setdefault(source, {})
-            old, new = mine.get(number, EMPTY), segment(packed) if packed else EMPTY
-            if len(new.offsets):
-                mine[number] = new
-                last = (number * SEGMENT + int(new.offsets[-1])) * MINUTE
-                self._known.last[source] = max(self._known.last.get(source, 0.0), float(last))
-            else:
-                mine.pop(number, None)
-            begin = float(number * SEGMENT * MINUTE)
-            if begin + MINUTE <= judged_until:
-                changes = changes.joined(changed(old, new, begin, judged_until))
+            old = self._held.setdefault(source, EMPTY)
+            new = old.replaced(number, packed)
+            self._hold(source, new)
+            begin = number * SEGMENT
+            changes = changes.joined(changed(old, new, begin, min(begin + SEGMENT, judged_minutes)))
         return changes
+
+    def _hold(self, source: str, day: Day) -> None:
+        self._held[source] = day
+        if len(day.at):
+            self._known.last[source] = max(self._known.last.get(source, 0.0), float(day.at[-1]) * MINUTE)
+
+    def said(self, source: str, minute: int) -> list[int]:
+        """Return the HELD counters of a minute since 1970."""
+        return self._held.get(source, EMPTY).row(minute)
 
     def older(self, changed: Iterable[Place], now: float) -> Changes:
         """Return what changed before what is held, of which nobody knows any more what it was."""
@@ -132,17 +150,20 @@ class Minutes:
         """
         self._oldest = _number(first - LOOKBACK - AGAIN_SECONDS)
         begin = math.floor((first - LOOKBACK - back) / MINUTE)
-        self._known = Coverage(self._known.first, self._known.last, self._known.gaps, until)
+        if self._known.until != until:
+            self._known = Coverage(self._known.first, self._known.last, self._known.gaps, until)
         self._table = Table(begin * MINUTE, MINUTE, math.ceil(last / MINUTE) - begin)
         self._last, self._ready = last, False
+        self._names = [source for source in self._held if source in self._known.first]
         self._told.clear()
-        for mine in self._held.values():
-            for number in [n for n in mine if n < self._oldest]:
-                del mine[number]
+        for source, day in self._held.items():
+            if len(day.at) and day.at[0] < self._oldest * SEGMENT:
+                self._held[source] = day.since(self._oldest * SEGMENT)
 
     def rest(self) -> None:
         """Let go of what `advance` made ready: of thousands of brands it would be gigabytes."""
-        self._table, self._ready = Table(0.0, MINUTE, 0), True
+        if self._ready:
+            self._table = Table(0.0, MINUTE, 0)
 
     def told(self, source: str) -> tuple[int, int] | None:
         """Return the first row that a source has told and the one after the last, None where it has a gap."""
@@ -152,18 +173,19 @@ class Minutes:
 
     def _tell(self, source: str) -> tuple[int, int] | None:
         start, known = self._table.start, self._known
-        if any(a < start + MINUTE * self._table.length and b > start for a, b in known.gaps.get(source, ())):
+        if self._held[source].counted:
             return None
-        if any(part.counted for part in self._held[source].values()):
+        gaps, until, length = known.gaps.get(source), known.until.get(source), self._table.length
+        if gaps and any(a < start + MINUTE * length and b > start for a, b in gaps):
             return None
-        first = math.floor((known.first[source] - start) / MINUTE)
-        last = (known.until.get(source, self._last) - start) / MINUTE
-        last = math.floor(last) if source in known.until else math.ceil(last)
-        return max(first, 0), max(min(last, self._table.length), 0)
+        first = max(math.floor((known.first[source] - start) / MINUTE), 0)
+        return first, length if until is None else max(min(math.floor((until - start) / MINUTE), length), 0)
 
     def plain(self) -> tuple[int, int] | None:
         """Return the first row that every source told and the one after the last, None where these differ."""
-        spans = [self.told(source) for source in self._spoken()]
+        spans = [self.told(source) for source in self._names]
+        if len(spans) == 1:
+            return spans[0]
         some = [span for span in spans if span is not None]
         if len(some) < len(spans) or not some or len({last for _, last in some}) > 1:
             return None
@@ -171,27 +193,12 @@ class Minutes:
 
     def summed(self, rows: tuple[int, ...], edges: tuple[int, ...]) -> dict[str, Summed]:
         """Return what detectors see of `rows` that are `plain`, summed between `edges`, by source."""
-        found, table = {}, self._table
-        for source in self._spoken():
-            sums = np.zeros((len(HELD), len(edges) - 1))
-            for number, part in self._held[source].items():
-                add(sums, part, number * SEGMENT - round(table.start) // MINUTE, edges)
-            mentions, excluded, scored, negative, authors = sums[:5]
+        found, start = {}, self._table.start
+        between = _spots(edges, round(start) // MINUTE)
+        for source in self._names:
+            mentions, excluded, scored, negative, authors = self._held[source].sums(between)
             counts = (mentions - excluded, negative / 1000, scored, authors)
-            found[source] = Summed(table.start, MINUTE, rows[-1] + 1, *counts)
-        return found
-
-    def _columns(self, mine: Mapping[int, Segment]) -> Floats:
-        found, begin = np.zeros((len(HELD), self._table.length)), round(self._table.start) // MINUTE
-        for number, part in mine.items():
-            shift = number * SEGMENT - begin
-            inside = slice(*part.offsets.searchsorted((max(-shift, 0), max(self._table.length - shift, 0))))
-            offsets = part.offsets[inside].astype(np.int64)
-            if not len(offsets):
-                continue
-            here = int(offsets[-1] - offsets[0]) + 1 == len(offsets)  # a slice is filled in a tenth of the time
-            places = slice(shift + offsets[0], shift + offsets[-1] + 1) if here else shift + offsets
-            found[:, places] = part.values[:, inside]
+            found[source] = Summed(start, MINUTE, rows[-1] + 1, *counts)
         return found
 
     def _judge(self, now: float) -> None:
@@ -226,7 +233,7 @@ class Minutes:
     async def silences(self, watch: Watch, end: float, utc_offset: float) -> bool:
         """Note which pushed sources fell silent or spoke again by `end`; say whether that changed what is known."""
         changed = False
-        for name in self._spoken():
+        for name in self._names:
             if name in self._known.until or name not in watch.normals:
                 continue
             open_gap = next((a for a, b in self._known.gaps.get(name, ()) if math.isinf(b)), None)
@@ -265,21 +272,22 @@ class Minutes:
 
     def completeness(self, end: float) -> dict[str, dict[str, float]]:
         """Return, by source, the share of the last hour that it told, and up to when it is complete (POSIX seconds)."""
-        return {
-            name: {
-                "ratio": round(len(_HOUR[self.known_hour(name, end)]) / 60.0, 3),
-                "complete_until": self._until(name, end),
-            }
-            for name in self._spoken()
-        }
+        ratios = self.ratios(end)
+        return {name: {"ratio": ratio, "complete_until": self._until(name, end)} for name, ratio in ratios.items()}
+
+    def ratios(self, end: float) -> dict[str, float]:
+        """Return, by source, the share of the hour before `end` that it told."""
+        hours = {name: self.known_hour(name, end) for name in self._names}
+        return {name: 1.0 if hour is ALL else round(len(_HOUR[hour]) / 60.0, 3) for name, hour in hours.items()}
 
     def known_hour(self, source: str, end: float) -> slice | Bools:
-        """Return which of the 60 minutes before `end` a source has told."""
+        """Return which of the 60 minutes before `end` a source has told; `ALL` itself where it told all."""
         row = self._row(end)
         if source not in self._known.first:
             return slice(0, 0)
         if (span := self.told(source)) is not None:
-            return slice(min(max(span[0] - row + 59, 0), 60), min(max(span[1] - row + 59, 0), 60))
+            begin, last = min(max(span[0] - row + 59, 0), 60), min(max(span[1] - row + 59, 0), 60)
+            return ALL if last - begin == 60 else slice(begin, last)
         found = np.zeros(60, dtype=np.bool_)
         told = self.sources[source].complete[max(row - 59, 0) : row + 1]
         found[60 - len(told) :] = told
@@ -289,27 +297,37 @@ class Minutes:
         gap = next((a for a, b in self._known.gaps.get(source, ()) if a <= end < b), end)
         return min(self._known.until.get(source, end), gap)
 
+    def told_until(self, source: str, now: float) -> float:
+        """Return up to when `source` has told all it will, POSIX seconds; `now` where it says nothing of that."""
+        return self._known.until.get(source, now)
+
+    def lately(self, source: str, end: float, minutes: int) -> float:
+        """Return what `source` told in the `minutes` before `end` (POSIX seconds), without the excluded."""
+        day, last = self._held.get(source), math.ceil(end / MINUTE)
+        if day is None:
+            return 0.0
+        own = day.total(_spots((0, minutes), last - minutes))
+        return float(own[HELD.index(COUNTED)] if day.counted else own[0] - own[1])
+
     def last_hour(self, end: float, minutes: int = 60) -> dict[str, float]:
         """Return what was counted in the hour before `end`, or in its last `minutes`. Needs no `advance`.
 
         `mentions` are without the excluded.
         """
         last = math.ceil(end / MINUTE)
-        sums = np.zeros(len(HELD))
-        mentions = 0.0
-        for mine in self._held.values():
-            own = np.zeros(len(HELD))
-            for number in range((last - minutes) // SEGMENT, (last - 1) // SEGMENT + 1):
-                part = mine.get(number)
-                begin = last - minutes - number * SEGMENT
-                if part and begin <= part.offsets[-1] and part.offsets[0] < begin + minutes:
-                    inside = slice(*part.offsets.searchsorted((max(begin, 0), min(begin + minutes, SEGMENT))))
-                    own += part.values[:, inside].sum(axis=1)
-            counted = any(part.counted for part in mine.values())
-            mentions += own[HELD.index(COUNTED)] if counted else own[0] - own[1]
-            sums += own
-        _, excluded, scored, negative = (float(x) for x in sums[:4])
+        sums, mentions, span = [0] * len(HELD), 0, _spots((0, minutes), last - minutes)
+        for day in self._held.values():
+            own = day.total(span)
+            mentions += own[HELD.index(COUNTED)] if day.counted else own[0] - own[1]
+            sums = own if len(self._held) == 1 else [a + b for a, b in zip(sums, own, strict=True)]
+        _, excluded, scored, negative = map(float, sums[:4])
         return {"mentions": float(mentions), "scored": scored, "negative": negative / 1000, "excluded": excluded}
+
+
+@lru_cache(maxsize=64)
+def _spots(edges: tuple[int, ...], begin: int) -> Spots:
+    """Return rows as minutes since 1970, row 0 being `begin`; many brands are asked of the same."""
+    return np.array(edges, dtype=np.int32) + np.int32(begin)
 
 
 def _number(at: float) -> int:

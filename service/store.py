@@ -17,7 +17,7 @@ from service.promise import NotKept, read_promise
 SCHEMA_VERSION = 2
 """Rises with every change of what is stored; see `prepare`."""
 OLDEST_SERVER = (7, 2)
-ONCE = {"fs_drain", "fs_episode"}
+ONCE = {"fs_changed", "fs_episode"}
 """Functions that must not be sent again by the client after a lost answer: who calls them reads anew and decides."""
 LIBRARY = Path(__file__).with_name("functions.lua")
 FIRST_PAUSE, IDLE_SHARE = 0.002, 0.3
@@ -115,15 +115,20 @@ class Store:
             Conflict: the thing was changed in between.
             Fenced: a newer ticker has taken over.
         """
-        (answer,) = await self._delivery.send([("FCALL", function, 1, key, *args)], once=function in ONCE)
-        if isinstance(answer, ResponseError):
-            text = str(answer)
+        (answer,) = await self.calls(function, [key], *args)
+        return answer
+
+    async def calls(self, function: str, shards: Sequence[str], *args: Any) -> list[Any]:
+        """Run one of our functions on the shards of some keys, in one round trip a server; as `call` does."""
+        answers = await self._delivery.send(
+            [("FCALL", function, 1, key, *args) for key in shards], once=function in ONCE
+        )
+        for text in (str(answer) for answer in answers if isinstance(answer, ResponseError)):
             if "CONFLICT" in text:
                 raise Conflict(text)
             if "FENCED" in text:
                 raise Fenced(text)
-        (answer,) = _whole([answer])
-        return answer
+        return _whole(answers)
 
     async def read_group(
         self,

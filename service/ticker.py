@@ -14,6 +14,7 @@ from service import judge, keys
 from service.clock import POLL, Clock, ReplayClock
 from service.forecasting import Forecasting
 from service.lease import HELD_MS, Lease
+from service.moved import Moved
 from service.pace import MINUTE, Pace
 from service.registry import Registry
 from service.settings import Settings
@@ -45,6 +46,7 @@ class Ticker:
         self._told: set[str] = set()
         self._learning: asyncio.Task[None] | None = None
         self._forecasting = Forecasting(store)
+        self._moved = Moved(store)
         self._began = 0.0
         self._fence = 0
         self._lost = False
@@ -154,6 +156,7 @@ class Ticker:
             found = await self._watchers.take([brands[name] for name in names], first, now)
             await self._look(found, first, now, patient)
             await self._state(found, now, patient)
+        await self._moved.look(self._watchers.all(), now)
         if not patient:
             await self._keep_fresh(now)
 
@@ -171,7 +174,7 @@ class Ticker:
                 due.add(name)
             elif changed and watcher.knows:
                 waiting.append(name)
-        due.update(await watchers.jumped(waiting, now))
+        due.update(watchers.jumped(waiting, now))
         return sorted(due) + [name for name in self._registry.brands if watchers.get(name) is None]
 
     async def _look(self, watchers: Sequence[Watcher], first: float, now: float, patient: bool) -> None:

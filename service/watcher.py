@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +23,7 @@ from detectors.onset import onset
 from detectors.robust import HOURS_NEEDED
 from detectors.scan import Spread
 from detectors.series import Bools, Floats, Series
-from detectors.sources import Sums, expect
+from detectors.sources import Sums, expect, totals
 from detectors.verdict import Verdict
 from detectors.voice import Voices
 from detectors.watch import HISTORY_SECONDS, REFIT_SECONDS, Watch, fit, rehearse
@@ -35,7 +36,7 @@ from service.episode import Episode
 from service.episodes import Episodes
 from service.heard import Heard, learn_voices, listened
 from service.holidays_of import around
-from service.minutes import Minutes
+from service.minutes import ALL, Minutes
 from service.policy import Standing, accepted
 from service.segment import MINUTE
 from service.store import Store
@@ -76,7 +77,8 @@ class Watcher:
     new came, `again` from when on what was judged is judged again. `late` is what came late and was not told yet,
     `forecaster` what was chosen to learn with; None is the robust one. `newest` is how shares are corrected by the
     brand's labels, `correction` how they were when the brand was last fitted: its past and its present are seen alike.
-    `heard` are loud angry voices of late, `voices` which of them are usual.
+    `heard` are loud angry voices of late, `voices` which of them are usual. `moved` are sources of which most brands
+    rise or fall together.
     """
 
     store: Store
@@ -102,10 +104,12 @@ class Watcher:
     told_over: bool = False
     heard: Heard = field(default_factory=Heard)
     voices: Voices | None = None
+    moved: Mapping[str, str] = field(default_factory=dict)
     forecaster: Forecaster | None = None
     newest: Correction | None = None
     correction: Correction | None = None
-    _hour: tuple[float, "Expected"] = (0.0, Expected(0.0, 0.0, None, None))
+    _hour: tuple[float, bool, "Expected"] = (0.0, False, Expected(0.0, 0.0, None, None))
+    _hour_of: Watch | None = None
     _band: tuple[float, tuple[float, float]] | None = None
 
     @property
@@ -136,7 +140,7 @@ class Watcher:
 
     def usual(self, seconds: float) -> float:
         """Return the mentions that are normal in so many seconds, as of the last look."""
-        return self._hour[1].told * seconds / 3600.0
+        return self._hour[2].told * seconds / 3600.0
 
     def changes(self, changes: Changes, now: float) -> None:
         """Note which judged minutes changed, so that they are judged again."""
@@ -261,17 +265,21 @@ class Watcher:
         """Return what is normal for the hour before `end`."""
         if self.watch is None or self.watch.spreads is None:
             return Expected(0.0, 0.0, None, None)
-        if self._hour[0] == end:
-            return self._hour[1]
+        hours = {name: self.minutes.known_hour(name, end) for name in self.watch.normals}
+        whole_hour = all(hour is ALL for hour in hours.values())
+        end = math.ceil(end / MINUTE) * float(MINUTE) if whole_hour else end  # what is counted is of whole minutes
+        if self._hour[:2] == (end, whole_hour) and self._hour_of is self.watch:
+            return self._hour[2]
         start, offset = end - 3600.0, self.utc_offset(end)
         told = every = 0.0
         for name, normal in self.watch.normals.items():
-            mean = normal.mentions.mean(start, MINUTE, 60, offset)
-            known = mean[self.minutes.known_hour(name, end)]
-            every += float(np.add.reduce(mean))
-            told += float(np.add.reduce(known))
-        self._hour = end, Expected(told, every, *self._interval(told, self.watch.spreads.mentions))
-        return self._hour[1]
+            hour = hours[name]
+            whole = float(totals(normal.mentions, start, MINUTE, (0, 60), offset)[0])
+            every += whole
+            told += whole if hour is ALL else float(normal.mentions.mean(start, MINUTE, 60, offset)[hour].sum())
+        expected = Expected(told, every, *self._interval(told, self.watch.spreads.mentions))
+        self._hour, self._hour_of = (end, whole_hour, expected), self.watch
+        return expected
 
     def negative_share(self, end: float) -> dict[str, Any] | None:
         """Return the corrected share of negative mentions in the hour before `end`, None where labels are too few."""

@@ -1,6 +1,7 @@
 """All brands' watchers of one process: found, told what changed, and read, hundreds in one round trip."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from service import keys
@@ -9,13 +10,28 @@ from service.completeness import Completeness
 from service.corrections import Corrections
 from service.minutes import Minutes, Place
 from service.pace import most_in_calm
-from service.segment import MINUTE, mentions
+from service.segment import MINUTE, SEGMENT, counters, mentions
 from service.store import Fenced, Store
 from service.voices import heard, lately
 from service.watcher import Watcher
 
 AT_ONCE = 200
 """Brands that are read in one round trip: their answers are some megabytes at the most."""
+
+
+@dataclass(frozen=True)
+class News:
+    """What changed of a brand: minutes, packed as the store had them, and whole segments that are to be read."""
+
+    minutes: dict[Place, bytes] = field(default_factory=dict)
+    segments: set[Place] = field(default_factory=set)
+
+    def places(self) -> set[Place]:
+        """Return the segments in which anything changed."""
+        return self.segments.union((source, minute // SEGMENT) for source, minute in self.minutes)
+
+
+UNCHANGED = News()
 
 
 class Watchers:
@@ -25,8 +41,8 @@ class Watchers:
         self._store = store
         self._public_url = public_url
         self._by_name: dict[str, Watcher] = {}
-        self._changed: dict[str, set[Place]] = {}
-        self._newest: dict[str, set[Place]] = {}
+        self._changed: dict[str, News] = {}
+        self._newest: dict[str, News] = {}
         self._spoken: set[str] = set()
         self._brands: Mapping[str, Brand] = {}
         self._fence = 0
@@ -50,7 +66,7 @@ class Watchers:
         return self._by_name.values()
 
     @property
-    def changed(self) -> Mapping[str, set[Place]]:
+    def changed(self) -> Mapping[str, News]:
         """What changed and was not read yet, by brand."""
         return self._changed
 
@@ -72,21 +88,27 @@ class Watchers:
         tags = keys.all_shards()
         asked = [command for tag in tags for command in (("EXISTS", keys.dirty(tag)), ("GET", keys.fence(tag)))]
         answers = await self._store.pipe(asked)
-        for tag, some, newest in zip(tags, answers[::2], answers[1::2], strict=True):
-            if int(newest or 0) > fence:
-                raise Fenced("a newer ticker has taken over")
-            if not some and self._fence == fence:
-                continue
-            for member in await self._store.call("fs_drain", keys.dirty(tag), fence):
-                brand, source, number = member.decode().split(keys.SEPARATOR)
+        if any(int(newest or 0) > fence for newest in answers[1::2]):
+            raise Fenced("a newer ticker has taken over")
+        some = [keys.dirty(tag) for tag, told in zip(tags, answers[::2], strict=True) if told or self._fence != fence]
+        for told in await self._store.calls("fs_changed", some, fence):
+            for member, packed in zip(told[::2], told[1::2], strict=True):
+                brand, source, number, *offset = member.decode().split(keys.SEPARATOR)
                 if brand not in brands:
                     continue
                 if number == "voices":
                     self._spoken.add(brand)
+                    continue
+                news = self._newest.get(brand) or self._newest.setdefault(brand, News())
+                if offset:
+                    news.minutes[source, int(number) * SEGMENT + int(offset[0])] = packed
                 else:
-                    self._newest.setdefault(brand, set()).add((source, int(number)))
-        for brand, places in self._newest.items():
-            self._changed.setdefault(brand, set()).update(places)
+                    news.segments.add((source, int(number)))
+        for brand, news in self._newest.items():
+            known = self._changed.setdefault(brand, news)
+            if known is not news:
+                known.minutes.update(news.minutes)
+                known.segments.update(news.segments)
         self._fence = fence
 
     async def take(self, brands: Sequence[Brand], first: float, now: float) -> list[Watcher]:
@@ -96,46 +118,61 @@ class Watchers:
         await self._remember(new)
         self._by_name |= {w.brand.name: w for w in new}
         found = [self._by_name[b.name] for b in brands]
-        changed = {w.brand.name: self._changed.pop(w.brand.name, set()) for w in found}
+        changed = {w.brand.name: self._changed.pop(w.brand.name, UNCHANGED) for w in found}
         firsts = {w.brand.name: w.minutes.first for w in found}
-        await self._hear([w for w in found if w.minutes.unheard(changed[w.brand.name])])
-        places = {w.brand.name: w.minutes.held(changed[w.brand.name]) for w in found}
-        places |= {w.brand.name: w.minutes.places(first, now) for w in new}
-        commands = [("HGETALL", keys.segment(name, s, MINUTE, n)) for name, some in places.items() for s, n in some]
+        moved = {name: news.places() for name, news in changed.items() if news is not UNCHANGED}
+        await self._hear([w for w in found if w.minutes.unheard(moved.get(w.brand.name, ()))])
         fresh = {w.brand.name for w in new}
+        places = {
+            w.brand.name: w.minutes.places(first, now) if w.brand.name in fresh else w.minutes.held(some)
+            for w in found
+            if (some := changed[w.brand.name].segments) or w.brand.name in fresh
+        }
+        commands = [("HGETALL", keys.segment(name, s, MINUTE, n)) for name, some in places.items() for s, n in some]
         spoken = [w for w in found if w.brand.name in self._spoken or w.brand.name in fresh]
         commands += [lately(w.brand.name, first) for w in spoken]
         answers = iter(await self._store.pipe(commands))
+        rows = iter(counters([packed for news in changed.values() for packed in news.minutes.values()]).tolist())
         for watcher in found:
             name = watcher.brand.name
             watcher.corrected(self.corrections.of(name))
             judged = 0.0 if name in fresh else watcher.looked_until
-            changes = watcher.minutes.take(zip(places[name], answers, strict=False), judged)
-            if judged:
-                changes = changes.joined(watcher.minutes.older(changed[name], first))
-            watcher.changes(changes, first)
-            if changed[name] or name in fresh:
+            news = changed[name]
+            watcher.changes(watcher.minutes.put(zip(news.minutes, rows, strict=False), judged), first)
+            if name in places:
+                read = zip(places[name], answers, strict=False)
+                watcher.changes(watcher.minutes.take(read, judged), first)
+            if name in moved and judged:
+                watcher.changes(watcher.minutes.older(moved[name], first), first)
+            if name in moved or name in fresh:
                 watcher.heard_of(firsts[name], first)
         for watcher, voices in zip(spoken, answers, strict=True):
             watcher.heard = heard(voices)
             self._spoken.discard(watcher.brand.name)
         return found
 
-    async def jumped(self, names: Sequence[str], now: float) -> list[str]:
+    def jumped(self, names: Sequence[str], now: float) -> list[str]:
         """Return those of `names` of which much more is said, in this minute or the last, than is normal, or loudly.
 
         Only the sources that the last `drain` told of are looked at: no other can have jumped since.
         """
-        number, offset = divmod(int(now // MINUTE), keys.SEGMENT[MINUTE])
-        asked = [(name, source) for name in names for source, n in self._newest.get(name, ()) if n == number]
-        commands = [("HMGET", keys.segment(b, s, MINUTE, number), offset, offset - 1) for b, s in asked]
-        counted: dict[str, list[int]] = {}
-        for (name, _), packed in zip(asked, await self._store.pipe(commands), strict=True):
-            minutes = counted.setdefault(name, [0, 0])
-            for i, bucket in enumerate(packed):
-                minutes[i] += mentions(bucket) if bucket else 0
-        more = [n for n, minutes in counted.items() if max(minutes) > most_in_calm(self._by_name[n].usual(MINUTE))]
-        return [*more, *self._spoken.intersection(names)]
+        return [name for name in names if name in self._spoken or self._jumped(name, int(now // MINUTE))]
+
+    def _jumped(self, name: str, minute: int) -> bool:
+        newest = self._newest.get(name, UNCHANGED)
+        if any(number == minute // SEGMENT for _, number in newest.segments):
+            return True  # what was said is known once they are read
+        changed, watcher = self._changed[name].minutes, self._by_name[name]
+        sources = {source for source, m in newest.minutes if m in (minute - 1, minute)}
+        most = most_in_calm(watcher.usual(MINUTE)) if sources else 0.0
+        for m in (minute - 1, minute):
+            rows = [
+                counters([changed[s, m]])[0].tolist() if (s, m) in changed else watcher.minutes.said(s, m)
+                for s in sources
+            ]
+            if sum(map(mentions, rows)) > most:
+                return True
+        return False
 
     async def _remember(self, new: Sequence[Watcher]) -> None:
         names = (keys.watch, keys.since, keys.gaps)

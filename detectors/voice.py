@@ -25,8 +25,9 @@ WINDOW = 15 * MINUTE
 PART = 0.1
 """Part of the alert budget that voices may spend beside the counts, which leave about as much of it."""
 
-USUAL_HEARD, USUAL_WEEKS = 0.2, 2.0
-"""Voices that are believed to have been heard before any was, and the weeks of listening that this belief weighs."""
+USUAL_RATE, USUAL_SHARE, USUAL_HEARD = 0.1, 0.005, 0.02
+"""What is believed before any voice was heard: voices a week at least, and what part of the angry mentions is one: a
+brand of which many are angry meets wide voices too; and how many voices this belief weighs."""
 
 USUAL_INDEX, INDEX_WEIGHT = 1.0, 10.0
 """Pareto index of reach at large, and how many voices of its own outweigh it. Followers of accounts have 1.28 (Kwak et
@@ -44,7 +45,7 @@ class Voices:
     """
 
     heard: float = USUAL_HEARD
-    weeks: float = USUAL_WEEKS
+    weeks: float = USUAL_HEARD / USUAL_RATE
     index: float = INDEX_WEIGHT
     logs: float = INDEX_WEIGHT / USUAL_INDEX
 
@@ -110,16 +111,19 @@ SOMEBODY = "an author"
 """Stands in a reason for the author's name, which detectors do not know."""
 
 
-def fit(at: Floats, reach: Floats, start: float, step: float, known: Bools, strange: Bools) -> Voices:
+def fit(
+    at: Floats, reach: Floats, start: float, step: float, known: Bools, strange: Bools, angry: float = 0.0
+) -> Voices:
     """Learn from angry voices of `reach` (m,) followers that were heard `at` (m,), POSIX seconds.
 
     The past has buckets (n,) of `step` seconds from POSIX `start`: those that are `known` were listened to; a run of
     `strange` ones is one crisis, which teaches its widest voice alone. Voices outside of the past teach nothing.
+    `angry` is how many angry mentions were counted in it.
 
     >>> days = np.arange(35.0)
     >>> daily = fit(86400.0 * days, np.full(35, 8000.0), 0.0, 86400.0, days >= 0, days < 0)
     >>> daily.rate(np.array([8000.0, 20000.0])).round(1).tolist()
-    [2.3, 0.5]
+    [3.0, 0.7]
     """
     bucket = np.floor((at - start) / step).astype(np.int64)
     inside = (bucket >= 0) & (bucket < len(known)) & (reach >= LOUD)
@@ -128,9 +132,11 @@ def fit(at: Floats, reach: Floats, start: float, step: float, known: Bools, stra
     crisis = np.where(strange, np.cumsum(begins), 0)[bucket]
     widest_each = [wide[crisis == one].max() for one in np.unique(crisis[crisis > 0])]
     logs = np.log(np.concatenate((wide[crisis == 0], widest_each)) / LOUD)
+    weeks = float(np.count_nonzero(known)) * step / WEEK
+    usual = max(USUAL_RATE, USUAL_SHARE * angry / weeks if weeks else 0.0)
     return Voices(
         heard=USUAL_HEARD + len(logs),
-        weeks=USUAL_WEEKS + float(np.count_nonzero(known)) * step / WEEK,
+        weeks=USUAL_HEARD / usual + weeks,
         index=INDEX_WEIGHT + len(logs),
         logs=INDEX_WEIGHT / USUAL_INDEX + float(logs.sum()),
     )

@@ -31,9 +31,11 @@ def learn_voices(past: Heard, history: Mapping[str, Series], strange: Bools) -> 
     """Learn which voices are usual for a brand, from the time of its `history` of which any source told."""
     first = next(iter(history.values()))
     known = np.logical_or.reduce([np.isfinite(series.mentions) for series in history.values()])
+    calm = known & ~strange
+    angry = sum(float(np.nansum(series.negative[calm])) for series in history.values() if series.negative is not None)
     if len(past.at) >= MOST:  # older ones made way
         known &= first.times() >= past.at[0]
-    return voice.fit(past.at, past.reach, first.start, first.step, known, strange)
+    return voice.fit(past.at, past.reach, first.start, first.step, known, strange, angry)
 
 
 def listened(found: Looks, said: Heard, usual: Voices | None, budget: float) -> Looks:

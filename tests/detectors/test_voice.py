@@ -65,7 +65,7 @@ def test_a_crisis_teaches_its_widest_voice_alone() -> None:
     every = fit(at, reach, 0.0, HOUR, known, strange)
     strange[49:53] = True
     one = fit(at, reach, 0.0, HOUR, known, strange)
-    assert every.heard - one.heard == 2.0
+    assert every.heard - one.heard == pytest.approx(2.0)
     alone = fit(at[[0, 2, 4]], reach[[0, 2, 4]], 0.0, HOUR, known, strange)
     assert one == alone
 
@@ -76,8 +76,18 @@ def test_only_the_time_that_was_listened_to_and_its_voices_teach() -> None:
     whole = fit(at, reach, 0.0, HOUR, known, nothing)
     known[50:] = False
     half = fit(at, reach, 0.0, HOUR, known, nothing)
-    assert whole.heard == 2.2
+    assert whole.heard == pytest.approx(2.02)
     assert whole.weeks - half.weeks == pytest.approx(50 * HOUR / WEEK)
+
+
+def test_a_brand_of_which_many_are_angry_is_believed_to_meet_wide_voices_until_it_is_known_that_it_does_not() -> None:
+    nobody, known, nothing = np.empty(0), np.ones(10, dtype=np.bool_), np.zeros(10, dtype=np.bool_)
+    young = [fit(nobody, nobody, 0.0, HOUR, known, nothing, angry) for angry in (0.0, 1.0, 100.0)]
+    grown = fit(nobody, nobody, 0.0, 24 * HOUR, known, nothing, 100.0 * 24)
+    twelve = [float(voices.rate(np.array([12e3]))[0]) for voices in (*young, grown)]
+    assert twelve[0] < 0.05 < twelve[2]
+    assert twelve[0] == twelve[1]
+    assert twelve[3] < 0.05
 
 
 def test_a_voice_is_heard_from_its_instant_for_a_window_and_the_widest_counts() -> None:

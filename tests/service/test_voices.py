@@ -26,6 +26,8 @@ from tests.service.test_ticker import BRAND, crises, state, taken_over, talk, wa
 from tests.service.test_ticker import NOW as MORNING
 
 LOUD = {"reach": 12_000}
+WIDE = 200_000
+"""Followers that are many for a brand of which many are angry, and which is known for some hours alone."""
 START = 1_700_006_400.0
 """A midnight."""
 
@@ -147,11 +149,11 @@ async def opened(store: Store, ticker: Ticker, reach: int) -> list[Episode]:
     return await crises(store)
 
 
-def test_one_angry_voice_with_12000_followers_opens_an_episode_in_one_look(store_url: str) -> None:
+def test_one_wide_angry_voice_opens_an_episode_in_one_look(store_url: str) -> None:
     async def body(store: Store) -> None:
-        (found,) = await opened(store, await watched(store), 12_000)
-        assert (found.detector, found.observed, found.high) == ("voice", 12_000.0, 0.0)
-        assert found.reason.startswith("@dave with 12,000 followers is angry; so wide an angry voice comes once in ")
+        (found,) = await opened(store, await watched(store), WIDE)
+        assert (found.detector, found.observed, found.high) == ("voice", WIDE, 0.0)
+        assert found.reason.startswith("@dave with 200,000 followers is angry; so wide an angry voice comes once in ")
         assert found.started_at.timestamp() == MORNING // 60 * 60
         assert "followers" in found.method
         assert found.evidence["voice"]["id"] == "dave"
@@ -173,7 +175,7 @@ def test_a_brand_of_which_a_loud_voice_speaks_is_looked_at_at_once_however_long_
         await talk(store, MORNING + 11, 1, 1, "murmur")
         await ticked(ticker, MORNING + 15)
         assert await judged_until(store) == before, "a calm word waits"
-        await count(store, said(MORNING + 16, 12_000), now=MORNING + 17)
+        await count(store, said(MORNING + 16, WIDE), now=MORNING + 17)
         await ticked(ticker, MORNING + 20)
         assert [found.detector for found in await crises(store)] == ["voice"]
 
@@ -185,7 +187,7 @@ def test_who_is_not_loud_or_not_angry_or_spam_opens_nothing(store_url: str, chan
     async def body(store: Store) -> None:
         ticker = await watched(store)
         await ticker.tick(MORNING, MORNING)
-        await count(store, replace(said(MORNING + 2, 12_000), **change), now=MORNING + 3)
+        await count(store, replace(said(MORNING + 2, WIDE), **change), now=MORNING + 3)
         await ticker.tick(MORNING + 5, MORNING + 5)
         assert await crises(store) == []
         assert (await state(store))["scores"]["voice"] == 0.0
@@ -216,7 +218,7 @@ def test_a_voice_that_is_told_late_pages_and_begins_where_it_spoke(store_url: st
         ticker = await watched(store)
         await ticker.tick(MORNING, MORNING)
         await ticker.tick(MORNING + 600, MORNING + 600)
-        await count(store, said(MORNING + 2, 12_000), now=MORNING + 610)
+        await count(store, said(MORNING + 2, WIDE), now=MORNING + 610)
         await ticker.tick(MORNING + 620, MORNING + 620)
         (found,) = await crises(store)
         assert found.detector == "voice"
@@ -228,7 +230,7 @@ def test_a_voice_that_is_told_late_pages_and_begins_where_it_spoke(store_url: st
 def test_a_voice_is_over_after_an_hour_of_calm_and_does_not_open_again(store_url: str) -> None:
     async def body(store: Store) -> None:
         ticker = await watched(store)
-        assert len(await opened(store, ticker, 12_000)) == 1
+        assert len(await opened(store, ticker, WIDE)) == 1
         await talk(store, MORNING, 300, 1, "after")
         for minute in range(1, 301):
             await ticker.tick(MORNING + 60 * minute, MORNING + 60 * minute)

@@ -75,9 +75,8 @@ async def _tick(store: Store, ticker: Ticker, names: Sequence[str], now: float) 
     number, place = divmod(int(now) // MINUTE, keys.SEGMENT[MINUTE])
     member = keys.SEPARATOR.join(("", SOURCE, str(number), str(place)))
     packed = msgspec.msgpack.encode([1 + int(now) // 5 % 12, 0, 1, 200, 0, 0, 0, 1])
-    changes = [("HSET", keys.segment(name, SOURCE, MINUTE, number), place, packed) for name in names]
-    changes += [("SADD", keys.dirty(keys.shard(name)), name + member) for name in names]
-    await store.pipe(changes)
+    await store.pipe([("HSET", keys.segment(name, SOURCE, MINUTE, number), place, packed) for name in names])
+    await store.pipe([("SADD", keys.dirty(keys.shard(name)), name + member) for name in names])
     store_began, began = await _store_seconds(store), time.process_time()
     await ticker.tick(now, now, patient=False)
     took = Spent(time.process_time() - began, await _store_seconds(store) - store_began)

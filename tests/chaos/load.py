@@ -14,7 +14,8 @@ from tests.chaos.oracle import Oracle
 BRANDS = tuple(f"brand-{n}" for n in range(4))
 CONFIG = "brands:\n" + "".join(f"  - {{name: brand-{n}, query: brand{n}}}\n" for n in range(len(BRANDS)))
 SOURCES = ("forum", "news", "x")
-"""`x` has many authors, `forum` few, so that distinct ones are counted both ways; `news` names none."""
+"""`x` has many authors, `forum` few, so that distinct ones are counted both ways; `news` names none. All write tickets,
+of which an author's many count all."""
 TICKETS = "tickets"
 """The source that gives counts instead of posts."""
 DAYS = 7 * 86_400
@@ -116,7 +117,7 @@ class Load:
         source = chance.choice(SOURCES)
         at = self._published()
         mention: dict[str, Any] = {"id": f"m{self._made}", "source": source, "text": self._text(numbers)}
-        mention["published_at"] = iso(at)
+        mention |= {"published_at": iso(at), "kind": "ticket"}
         if source != "news":
             pool = 40 if source == "forum" else 30_000
             mention["author"] = {"id": f"p{chance.randrange(pool)}", "followers": chance.randrange(1000)}

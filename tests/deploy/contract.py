@@ -21,6 +21,7 @@ METRICS: dict[str, tuple[str, ...]] = {
 
 ADDITIONAL: dict[str, tuple[str, ...]] = {
     "foreshock_deleted_mentions_total": ("brand", "source"),
+    "foreshock_collector_forecast_dollars": ("source",),
     "foreshock_ingest_pending_entries": (),
     "foreshock_dead_letters_total": ("kind",),
     "foreshock_dead_letters_trimmed_total": (),

@@ -2,9 +2,8 @@
 
 A mention is known by (brand, source, id); the highest `updated_at` wins, whatever the order, a deletion takes it out,
 and a count replaces what was said of its minutes. The model is fair where order matters: it takes no copies of one text
-and not many posts of one author (an edit or a deletion that comes first may change which of them are excluded), and beyond
-64 distinct authors it gives bounds, since what the service keeps there is an estimate from which deletions and edits take
-nothing back.
+and not many posts of one author (an edit or a deletion that comes first may change which of them are excluded); beyond
+64 distinct authors it gives bounds, since what the service keeps there is an estimate from which nothing is taken back.
 """
 
 import functools

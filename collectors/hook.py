@@ -62,6 +62,20 @@ class Reply:
     media_type: str = "text/plain"
 
 
+def pushed(name: str, reads: str, *, backfill: str = "none") -> Declaration:
+    """What all hooks declare alike: a key is needed, nothing is polled, counted or paid."""
+    return Declaration(
+        name=name,
+        reads=reads,
+        needs_key=True,
+        push=True,
+        counts=False,
+        backfill=backfill,
+        price="free",
+        poll_seconds=0.0,
+    )
+
+
 class Hook(BaseModel, ABC):
     """A hook as it is configured. Its secrets may stand in the environment instead, and are in no text of it."""
 

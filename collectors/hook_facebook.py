@@ -18,6 +18,7 @@ from collectors.hook import (
     digest,
     instant,
     mention,
+    pushed,
     same,
     see_signature,
 )
@@ -36,16 +37,7 @@ GONE = frozenset({"remove", "delete"})
 class FacebookHook(Hook):
     """`{type: facebook}`: signed with the app's secret, verified with a token of one's own choice."""
 
-    declaration: ClassVar[Declaration] = Declaration(
-        name="facebook",
-        reads="posts and comments on one's own pages (webhook)",
-        needs_key=True,
-        push=True,
-        counts=False,
-        backfill="none",
-        price="free",
-        poll_seconds=0.0,
-    )
+    declaration: ClassVar[Declaration] = pushed("facebook", "posts and comments on one's own pages (webhook)")
 
     type: Literal["facebook"] = "facebook"
     source: SourceName = "facebook"

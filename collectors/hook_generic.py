@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from collectors.collector import Declaration
-from collectors.hook import Delivery, Found, Hook, Secrets, Unreadable, as_json, instant, mention
+from collectors.hook import Delivery, Found, Hook, Secrets, Unreadable, as_json, instant, mention, pushed
 from collectors.hook_signature import Signature, StandardSignature
 from collectors.mention import Author, Kind, Mention
 
@@ -42,16 +42,7 @@ class Places(BaseModel):
 class GenericHook(Hook):
     """`{type: webhook, source: trustpilot, signature: ..., map: ...}`."""
 
-    declaration: ClassVar[Declaration] = Declaration(
-        name="webhook",
-        reads="whatever a sender pushes as JSON: reviews, forums, shops",
-        needs_key=True,
-        push=True,
-        counts=False,
-        backfill="none",
-        price="free",
-        poll_seconds=0.0,
-    )
+    declaration: ClassVar[Declaration] = pushed("webhook", "whatever a sender pushes as JSON: reviews, forums, shops")
 
     type: Literal["webhook"] = "webhook"
     kind: Kind = "post"

@@ -19,6 +19,7 @@ from collectors.hook import (
     digest,
     instant,
     mention,
+    pushed,
     see_signature,
 )
 from collectors.mention import Author, Kind, Mention, SourceName
@@ -35,15 +36,10 @@ EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 class LinkedInHook(Hook):
     """`{type: linkedin}`: signed with the application's client secret, which also answers the challenge."""
 
-    declaration: ClassVar[Declaration] = Declaration(
-        name="linkedin",
-        reads="comments on and shares of an organisation's posts (webhook)",
-        needs_key=True,
-        push=True,
-        counts=False,
+    declaration: ClassVar[Declaration] = pushed(
+        "linkedin",
+        "comments on and shares of an organisation's posts (webhook)",
         backfill="none; redelivered for 8 hours",
-        price="free",
-        poll_seconds=0.0,
     )
 
     type: Literal["linkedin"] = "linkedin"

@@ -14,6 +14,7 @@ from collectors.hook import (
     digest,
     instant,
     mention,
+    pushed,
     see_fresh,
     see_signature,
 )
@@ -28,16 +29,7 @@ COMMENT_GONE = frozenset({"comment_redacted", "comment_made_private"})
 class ZendeskHook(Hook):
     """`{type: zendesk}`: signed with the webhook's signing secret."""
 
-    declaration: ClassVar[Declaration] = Declaration(
-        name="zendesk",
-        reads="tickets and customers' comments on them (webhook)",
-        needs_key=True,
-        push=True,
-        counts=False,
-        backfill="none",
-        price="free",
-        poll_seconds=0.0,
-    )
+    declaration: ClassVar[Declaration] = pushed("zendesk", "tickets and customers' comments on them (webhook)")
 
     type: Literal["zendesk"] = "zendesk"
     source: SourceName = "zendesk"

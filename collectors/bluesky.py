@@ -1,13 +1,14 @@
 """Bluesky: every post of the network from Jetstream, read for all brands at once.
 
 https://github.com/bluesky-social/jetstream: JSON over WebSocket, goes on from a cursor in microseconds, keeps about a
-day. The cursor is the same on every server, and events of one moment come in any order: so each poll begins a few
+day. The cursor is the same on every server, and events of one moment come in any order: so each connection begins a few
 seconds before the last one ended, and what comes twice counts once by its id.
 """
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 
 SERVERS = tuple(f"wss://jetstream{n}.us-{side}.bsky.network/subscribe" for side in ("east", "west") for n in (1, 2))
 POSTS = "app.bsky.feed.post"
-STAY = 20.0
-"""Seconds of a poll, and so the longest that a post waits here."""
+STAY = 5.0
+"""Seconds of a batch, and so the longest that a post waits here."""
+CONNECTED = 300.0
+"""Seconds of a connection: the first server of those that speak is then asked for again, from a little before."""
 SILENCE = 10.0
 """Seconds without a post after which the stream is dead: the network writes dozens a second."""
 REWIND = 5.0
-"""Seconds that a poll goes back before the last one's end, for events that were overtaken by others."""
+"""Seconds that a connection begins before the last one's end, for events that were overtaken by others."""
 LAG = timedelta(seconds=10)
 """What a post takes from its author's clock to the stream; measured, most take one or two seconds."""
 GAP = timedelta(minutes=1)
@@ -39,7 +42,7 @@ AHEAD = timedelta(minutes=5)
 CHUNK = 256
 """Events looked at together: finding brands in many costs half of finding them in each."""
 ENOUGH = 2_000
-"""Mentions after which a poll ends before its time."""
+"""Mentions after which a batch ends before its time."""
 
 DECLARATION = Declaration(
     name="bluesky",
@@ -100,9 +103,10 @@ _decode = msgspec.json.Decoder(Event).decode
 
 @dataclass
 class _Heard:
-    """What a poll has heard so far; times are microseconds."""
+    """What a batch holds so far; times are microseconds, but for `spoke`: the loop's when the last message came."""
 
     latest: int
+    spoke: float = 0.0
     first: int | None = None
     last: int = 0
     skipped: int = 0
@@ -116,59 +120,118 @@ class BlueskyCollector:
     declaration = DECLARATION
 
     def __init__(
-        self, settings: BlueskySettings, outbound: "Outbound", stay: float = STAY, silence: float = SILENCE
+        self,
+        settings: BlueskySettings,
+        outbound: "Outbound",
+        stay: float = STAY,
+        silence: float = SILENCE,
+        connected: float = CONNECTED,
     ) -> None:
         self.wanted: Wanted | None = None
         self._settings = settings
         self._outbound = outbound
         self._stay = stay
         self._silence = silence
+        self._connected = connected
 
     async def poll(self, cursor: Mapping[str, Any], now: datetime) -> Batch:
-        """Listen for `STAY` seconds, from where the last poll ended, at the first server that speaks.
+        """Give the first batch of a stream.
 
         Raises:
-            CollectorError: none does; nothing was taken, the cursor stays.
+            CollectorError: no server speaks; nothing was taken, the cursor stays.
         """
-        told = cursor.get("time_us")
-        known = told if isinstance(told, int) and told > 0 else None
-        since = known or _microseconds(now - timedelta(minutes=self._settings.backfill_minutes))
+        async with aclosing(self.stream(cursor, now)) as batches:
+            return await anext(batches)
+
+    async def stream(self, cursor: Mapping[str, Any], now: datetime) -> AsyncGenerator[Batch, None]:
+        """Listen from where the last batch ended, at the first server that speaks; a batch every `STAY` seconds.
+
+        Raises:
+            CollectorError: none speaks, or the one that did went silent or away.
+        """
         failed: CollectorError | None = None
+        repeated: Batch | None = None
         for server in self._in_turn(cursor.get("server")):
-            heard = _Heard(_microseconds(now + timedelta(seconds=self._stay) + AHEAD))
+            given = False
             try:
-                await self._listen(server, since, heard)
+                async with aclosing(self._listen(server, cursor, now)) as batches:
+                    async for batch in batches:
+                        if batch.cursor["time_us"] == cursor.get("time_us"):
+                            repeated = batch  # nothing is new: another server may know more
+                            continue
+                        given = True
+                        yield batch
+                return
             except CollectorError as error:
+                if given:
+                    raise
                 failed = error
-            if heard.first is not None:
-                return self._batch(heard, known, server, now)
-        raise failed or CollectorError("Bluesky's stream says nothing")
+        if repeated is None:
+            raise failed or CollectorError("Bluesky's stream says nothing")
+        yield repeated
 
     def _in_turn(self, last: object) -> list[str]:
         servers = list(self._settings.servers)
         start = servers.index(last) if last in servers else 0
         return servers[start:] + servers[:start]
 
-    async def _listen(self, server: str, since: int, heard: _Heard) -> None:
+    async def _listen(self, server: str, cursor: Mapping[str, Any], now: datetime) -> AsyncGenerator[Batch, None]:
+        """Give what one server says until it breaks off or `CONNECTED` seconds are over.
+
+        Raises:
+            CollectorError: it says nothing that is newer than the cursor, or no more.
+        """
+        told = cursor.get("time_us")
+        known = told if isinstance(told, int) and told > 0 else None
+        since = known or _microseconds(now - timedelta(minutes=self._settings.backfill_minutes))
         url = f"{server}?wantedCollections={POSTS}&cursor={since - int(REWIND * 1e6)}"
+        clock = asyncio.get_running_loop().time
+        begun = clock()
         async with open_websocket(self._outbound, url) as socket:
-            clock = asyncio.get_running_loop().time
-            until = clock() + self._stay
-            while clock() < until:
-                messages: list[bytes] = []
+            opened = spoke = clock()
+            while clock() < opened + self._connected:
+                at = now + timedelta(seconds=clock() - begun)
+                heard = _Heard(_microseconds(at + timedelta(seconds=self._stay) + AHEAD), spoke=spoke)
+                failed: CollectorError | None = None
                 try:
-                    await self._chunk(socket, until - clock(), messages)
-                finally:
-                    self._hear(messages, heard)
-                if not messages and clock() < until:
-                    raise CollectorError(f"Bluesky's stream was silent for {self._silence:g} seconds")
-                if len(heard.mentions) >= ENOUGH and heard.last - since > REWIND * 1e6:
-                    heard.more = True
-                    return
+                    await self._fill(socket, since, heard)
+                except CollectorError as error:
+                    failed = error
+                if heard.first is not None and (failed or heard.last > (known or 0)):
+                    yield self._batch(heard, known, server, at)
+                    known = since = max(heard.last, since)
+                if failed is not None:
+                    raise failed
+                spoke = heard.spoke
+
+    async def _fill(self, socket: WebSocket, since: int, heard: _Heard) -> None:
+        """Hear what comes in `STAY` seconds, or until anything came.
+
+        Raises:
+            CollectorError: nothing came for too long, or the connection broke.
+        """
+        clock = asyncio.get_running_loop().time
+        until = clock() + self._stay
+        while clock() < until or heard.last <= since:
+            messages: list[bytes] = []
+            silent = heard.spoke + self._silence
+            try:
+                await self._chunk(socket, min(until if clock() < until else silent, silent) - clock(), messages)
+            finally:
+                self._hear(messages, heard)
+            if messages:
+                heard.spoke = clock()
+            elif clock() >= silent:
+                raise CollectorError(f"Bluesky's stream was silent for {self._silence:g} seconds")
+            if clock() >= until + self._silence:
+                raise CollectorError("Bluesky's stream says nothing that is new")
+            if len(heard.mentions) >= ENOUGH and heard.last - since > REWIND * 1e6:
+                heard.more = True
+                return
 
     async def _chunk(self, socket: WebSocket, seconds: float, found: list[bytes]) -> None:
         """Wait for a message, then take those that are there."""
-        wait = min(seconds, self._silence)
+        wait = seconds
         while len(found) < CHUNK and (message := await socket.receive(wait)) is not None:
             found.append(message)
             wait = 0.0

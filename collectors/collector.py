@@ -1,6 +1,6 @@
 """What every collector declares and does; the runtime does the rest once for all of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -49,12 +49,22 @@ class Declaration:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What a shared source says of one brand alone; `why` it does not tell now, and that in a sentence."""
+
+    complete_until: datetime | None = None
+    missed: tuple[datetime, datetime] | None = None
+    why: Literal["error", "cap"] | None = None
+    said: str | None = None
+
+
+@dataclass(frozen=True)
 class Batch:
     """One answer of a source.
 
     `cursor` is where the next poll goes on and is stored only after the batch was accepted; `complete_until` says up
     to when the source has told all it will; `cost` is what reading it cost, in dollars; `missed` is a span before it
-    that the source no longer tells of.
+    that the source no longer tells of. `each` is what a shared source says of single brands.
     """
 
     mentions: list[Mention] = field(default_factory=list)
@@ -65,6 +75,7 @@ class Batch:
     more: bool = False
     skipped: int = 0
     missed: tuple[datetime, datetime] | None = None
+    each: Mapping[str, Told] = field(default_factory=dict)
 
 
 class Collector(Protocol):
@@ -85,13 +96,14 @@ class Collector(Protocol):
 class Price:
     """What the next poll may cost at `most`, in dollars.
 
-    One that is `paced` may only use what the month's money allows by now, so that it lasts; where it is too dear, the
-    collector goes on from the cursor `instead`, if there is one.
+    One that is `paced` may only use what the month's money allows by now, so that it lasts, and `ahead` days' part of
+    what is left; where it is too dear, the collector goes on from the cursor `instead`, if there is one.
     """
 
     most: float
     paced: bool = False
     instead: Mapping[str, Any] | None = None
+    ahead: float = 1.0
 
 
 @runtime_checkable
@@ -100,6 +112,22 @@ class Paid(Protocol):
 
     def price(self, cursor: Mapping[str, Any], now: datetime) -> Price:
         """Say what the poll from `cursor` may cost; a batch never costs more."""
+        ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A collector that keeps its connection: the runtime takes `stream`; `poll` gives the first batch of it."""
+
+    def stream(self, cursor: Mapping[str, Any], now: datetime) -> AsyncGenerator[Batch, None]:
+        """Give batch after batch over one connection, at least one in 20 seconds, and end after some minutes.
+
+        Each is accepted, and its cursor stored, before the next one is asked for. An empty one is given too, since it
+        says up to when the source is complete. What is paid is reserved for each batch.
+
+        Raises:
+            CollectorError: the connection broke; what was given before counts, the cursor is that of the last batch.
+        """
         ...
 
 
@@ -115,3 +143,37 @@ class Shared(Protocol):
     """
 
     wanted: Wanted | None
+
+
+@runtime_checkable
+class Heedful(Protocol):
+    """A collector that reads more while its brand is suspicious; the runtime says how much before each poll, 0 to 1."""
+
+    suspicion: float
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a brand asks of a shared source: its query, and its settings of the source."""
+
+    query: str
+    settings: Any
+
+
+class Purse(Protocol):
+    """What a shared collector may spend, a reservation for each of its brands."""
+
+    async def fill(self, prices: Mapping[str, Price], spent: Mapping[str, float]) -> Mapping[str, str]:
+        """Settle what brands have `spent` since, and put `prices` aside for those that have spent, or are new.
+
+        Brands without a price give back what they hold. Returns why not, by brand, where a cap does not allow it.
+        """
+        ...
+
+
+@runtime_checkable
+class Ruled(Protocol):
+    """A shared collector that tells its network what brands ask for, and that each pays for; the runtime sets both."""
+
+    asks: Callable[[], Mapping[str, Ask]]
+    purse: Purse | None

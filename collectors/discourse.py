@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from collectors.collector import CollectorError, Declaration, Limit
-from collectors.feeds import plain_text
+from collectors.feed_document import plain_text
 from collectors.mention import Author, Mention, SourceName
 from collectors.stretch import Page, Stretch, read_json, read_list
 
@@ -104,13 +104,13 @@ class Discourse:
         mentions = [mention for mention in mentions if bound is None or self._number(mention.id) < bound]
         return Page(mentions, None if done or rest <= 1 else rest, skipped)
 
-    async def gone(self, ids: Sequence[str], now: datetime) -> set[str]:
-        """Ask for each post: one that nobody may read, or that was hidden, is gone."""
-        found = set()
+    async def look_up(self, ids: Sequence[str], now: datetime) -> dict[str, Mention | None]:
+        """Ask for each post: one that nobody may read, or that was hidden, is gone; edits are in the list."""
+        found: dict[str, Mention | None] = {}
         for id_ in ids:
             answer = await self._outbound.fetch("GET", f"{self._settings.url}/posts/{self._number(id_)}.json")
             if answer.status in GONE or not self._shown(read_json(answer, WHAT, now)):
-                found.add(id_)
+                found[id_] = None
         return found
 
     @staticmethod

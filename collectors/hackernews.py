@@ -1,4 +1,4 @@
-"""Hacker News: stories and comments by Algolia's search, newest first; Firebase only says what was deleted."""
+"""Hacker News: stories and comments by Algolia's search, newest first; Firebase says what became of what it lost."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from collectors.collector import Declaration, Limit
-from collectors.feeds import plain_text
+from collectors.feed_document import plain_text
 from collectors.mention import Author, Mention
 from collectors.query import parse
 from collectors.search_words import search_words
-from collectors.stretch import Page, Stretch, read_json, read_list
+from collectors.stretch import UNREADABLE, Page, Stretch, read_json, read_list
 
 if TYPE_CHECKING:
     from collectors.outbound import Outbound
@@ -79,7 +79,7 @@ class HackerNews:
         for hit in hits:
             try:
                 mentions.append(read_hit(hit))
-            except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError):
+            except UNREADABLE:
                 skipped += 1
         total = answer.get("nbHits")
         told = len({mention.id for mention in mentions}) + skipped  # a page may name a post twice
@@ -87,14 +87,34 @@ class HackerNews:
         oldest = min((mention.published_at for mention in mentions), default=now)
         return Page(mentions, rest=int(oldest.timestamp()) if full else None, skipped=skipped)
 
-    async def gone(self, ids: Sequence[str], now: datetime) -> set[str]:
+    async def look_up(self, ids: Sequence[str], now: datetime) -> dict[str, Mention | None]:
         """Ask Firebase for each: what is deleted, or hidden by flags (`dead`), is gone."""
-        found = set()
+        found: dict[str, Mention | None] = {}
         for id_ in ids:
             item = read_json(await self._outbound.fetch("GET", f"{self._items_url}/{id_}.json"), WHAT, now)
             if item is None or (isinstance(item, dict) and (item.get("deleted") or item.get("dead"))):
-                found.add(id_)
+                found[id_] = None
+                continue
+            with suppress(*UNREADABLE):
+                found[id_] = read_hit(_as_hit(item))
         return found
+
+
+def _as_hit(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item of Firebase as Algolia writes it."""
+    comment, text = item["type"] == "comment", item.get("text") or ""
+    return {
+        "objectID": str(item["id"]),
+        "comment_text": text if comment else None,
+        "story_text": text,
+        "title": item.get("title"),
+        "url": item.get("url"),
+        "author": item.get("by"),
+        "points": item.get("score"),
+        "num_comments": item.get("descendants"),
+        "parent_id": item.get("parent"),
+        "created_at_i": item["time"],
+    }
 
 
 def read_hit(hit: Mapping[str, Any]) -> Mention:

@@ -29,7 +29,8 @@ COMMENT_GONE = frozenset({"comment_redacted", "comment_made_private"})
 class ZendeskHook(Hook):
     """`{type: zendesk}`: signed with the webhook's signing secret."""
 
-    declaration: ClassVar[Declaration] = pushed("zendesk", "tickets and customers' comments on them (webhook)")
+    # Under a name of its own: `zendesk` is the row of what is polled.
+    declaration: ClassVar[Declaration] = pushed("zendesk_webhook", "tickets and customers' comments on them (webhook)")
 
     type: Literal["zendesk"] = "zendesk"
     source: SourceName = "zendesk"

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from collectors.collector import CollectorError
-from collectors.feeds import plain_text
+from collectors.feed_document import plain_text
 from collectors.mention import Fields, Mention
 from collectors.outbound import Answer
 

@@ -1,6 +1,7 @@
 """The one way out: every request to another machine goes through here, so that none reaches an internal address."""
 
 import asyncio
+import base64
 import ipaddress
 import logging
 import socket
@@ -8,7 +9,7 @@ import ssl
 import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ MAX_BYTES = 8 * 2**20
 TIMEOUT = 30.0
 """Seconds for the whole of one fetch, redirects included."""
 MAX_REDIRECTS = 5
+MAX_HEAD = 8192
+"""Bytes of a proxy's answer to CONNECT."""
 PATIENCE = 60.0
 """Seconds that a request waits for its turn; where it would be longer, the poll ends and says so."""
 
@@ -109,6 +112,40 @@ async def system_resolver(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+async def _socket(address: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, (address, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _tunnel(proxy: httpx.URL, address: str, port: int) -> socket.socket:
+    """Have an HTTP proxy connect to a judged address (CONNECT, RFC 9110, section 9.3.6)."""
+    loop, target = asyncio.get_running_loop(), f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    own = proxy.port or 80
+    sock = await _socket((await system_resolver(proxy.host, own))[0], own)
+    user = f"{proxy.username}:{proxy.password}".encode()
+    proof = f"Proxy-Authorization: Basic {base64.b64encode(user).decode()}\r\n" if proxy.username else ""
+    try:
+        await loop.sock_sendall(sock, f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{proof}\r\n".encode())
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            piece = await loop.sock_recv(sock, 1)  # what follows the head belongs to who asked for the socket
+            head += piece
+            if not piece or len(head) > MAX_HEAD:
+                raise OutboundError("the proxy broke off or answered no valid HTTP")
+        if head[8:10] != b" 2":
+            raise OutboundError(f"the proxy refused to connect: {head[9:12].decode('ascii', 'replace')}")
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Resolves a host once, judges every address, and connects only to one of those that it judged."""
 
@@ -186,7 +223,7 @@ class Outbound:
         self.timeout = timeout
         self.user_agent = user_agent
         self._limiter: Limiter | None = None
-        self._proxied = proxy is not None
+        self._proxy = httpx.URL(proxy) if proxy else None
         self._guard = GuardedTransport(allow_hosts, resolve, proxy)
         self._http = httpx.AsyncClient(
             transport=self._guard,
@@ -284,25 +321,16 @@ class Outbound:
             raise OutboundRefused("not the address of a WebSocket; write it as wss://host/path") from None
         if told.scheme not in ("ws", "wss") or not told.host:
             raise OutboundRefused(f"{told.scheme or 'no scheme'} is not a WebSocket; write it as wss://host/path")
-        if self._proxied:
-            raise OutboundRefused(f"{at}: WebSockets do not go through the proxy")
+        if self._proxy is not None and self._proxy.scheme != "http":
+            raise OutboundRefused(f"{at}: WebSockets go through a proxy at http:// alone, not {self._proxy.scheme}://")
         await self._turn(told)
         secure = told.scheme == "wss"
         addresses = await self._guard.addresses(told.copy_with(scheme="https" if secure else "http"))
+        port = told.port or (443 if secure else 80)
         for address in addresses:
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            sock = socket.socket(family, socket.SOCK_STREAM)
-            sock.setblocking(False)
-            try:
+            with suppress(OSError):  # TimeoutError is one
                 async with asyncio.timeout(self.timeout):
-                    await asyncio.get_running_loop().sock_connect(sock, (address, told.port or (443 if secure else 80)))
-            except OSError:  # TimeoutError is one
-                sock.close()
-            except BaseException:
-                sock.close()
-                raise
-            else:
-                return sock
+                    return await (_tunnel(self._proxy, address, port) if self._proxy else _socket(address, port))
         raise OutboundError(f"{at} refused the connection")
 
     async def _turn(self, url: httpx.URL) -> None:

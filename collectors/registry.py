@@ -1,5 +1,6 @@
 """Every source by name: what a brand may configure, what the source can do, and how its collector is made."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,9 @@ from collectors import (
     mastodon_search,
     reddit,
     stackexchange,
-    x,
+    x_settings,
     youtube,
+    zendesk,
 )
 from collectors.appstore import AppStoreCollector, AppStoreSettings
 from collectors.bluesky import BlueskyCollector, BlueskySettings
@@ -41,9 +43,12 @@ from collectors.outbound import Outbound
 from collectors.reddit import RedditCollector, RedditSettings
 from collectors.stackexchange import StackExchangeSettings
 from collectors.stretch import Stretch
-from collectors.x import XCollector, XSettings
+from collectors.x import XCollector
+from collectors.x_settings import XSettings, XStreamSettings
+from collectors.x_stream import XStream
 from collectors.youtube import YouTubeCollector
 from collectors.youtube_settings import YouTubeSettings
+from collectors.zendesk import Desk, ZendeskCollector, ZendeskSettings
 
 #: A source in a brand's file, told apart by `type`.
 SourceConfig = Annotated[
@@ -59,7 +64,8 @@ SourceConfig = Annotated[
     | MastodonSettings
     | MastodonSearchSettings
     | RedditSettings
-    | YouTubeSettings,
+    | YouTubeSettings
+    | ZendeskSettings,
     Field(discriminator="type"),
 ]
 
@@ -81,7 +87,16 @@ def _build_x(settings: XSettings, brand: str, query: str, outbound: Outbound, se
     token = secrets.get("x_bearer_token")
     if not token:
         raise CollectorError("X needs a bearer token; set FORESHOCK_X_BEARER_TOKEN")
-    return XCollector(settings, brand, query, outbound, token, secrets.get("x_base_url", x.BASE_URL))
+    return XCollector(settings, brand, query, outbound, token, secrets.get("x_base_url", x_settings.BASE_URL))
+
+
+def _build_x_stream(
+    _settings: XStreamSettings, _brand: str, _query: str, outbound: Outbound, secrets: Mapping[str, str]
+) -> XStream:
+    token = secrets.get("x_bearer_token")
+    if not token:
+        raise CollectorError("X needs a bearer token; set FORESHOCK_X_BEARER_TOKEN")
+    return XStream(outbound, token, secrets.get("x_base_url", x_settings.BASE_URL))
 
 
 def _build_feed(
@@ -179,6 +194,20 @@ def _build_youtube(
     return YouTubeCollector(settings, brand, query, outbound, key, base_url)
 
 
+def _build_zendesk(
+    settings: ZendeskSettings, brand: str, _query: str, outbound: Outbound, secrets: Mapping[str, str]
+) -> ZendeskCollector:
+    subdomain, email, token = (secrets.get(f"zendesk_{what}", "") for what in ("subdomain", "email", "token"))
+    url = secrets.get("zendesk_base_url") or (f"https://{subdomain}.zendesk.com" if subdomain else "")
+    if not (url and email and token):
+        raise CollectorError(
+            "Zendesk needs a token; set FORESHOCK_ZENDESK_SUBDOMAIN, FORESHOCK_ZENDESK_EMAIL, FORESHOCK_ZENDESK_TOKEN"
+        )
+    if subdomain and not re.fullmatch(r"[A-Za-z0-9-]+", subdomain):
+        raise CollectorError("FORESHOCK_ZENDESK_SUBDOMAIN is what stands before .zendesk.com, as acme")
+    return ZendeskCollector(settings, brand, outbound, Desk(url.rstrip("/"), email, token))
+
+
 SOURCES: dict[str, Source] = {
     "reddit": Source(RedditSettings, reddit.DECLARATION, _build_reddit),
     "youtube": Source(YouTubeSettings, youtube.DECLARATION, _build_youtube),
@@ -189,10 +218,12 @@ SOURCES: dict[str, Source] = {
     "gdelt": Source(GdeltSettings, gdelt.DECLARATION, _build_gdelt),
     "mastodon": Source(MastodonSettings, mastodon.DECLARATION, _build_mastodon, shared=True),
     "mastodon_search": Source(MastodonSearchSettings, mastodon_search.DECLARATION, _build_mastodon_search),
-    "x": Source(XSettings, x.DECLARATION, _build_x),
+    "x": Source(XSettings, x_settings.DECLARATION, _build_x),
+    "x_stream": Source(XStreamSettings, x_settings.STREAM, _build_x_stream, shared=True),
     "discourse": Source(DiscourseSettings, discourse.DECLARATION, _build_discourse, shared=True),
     "hackernews": Source(HackerNewsSettings, hackernews.DECLARATION, _build_hackernews),
     "stackexchange": Source(StackExchangeSettings, stackexchange.DECLARATION, _build_stackexchange),
+    "zendesk": Source(ZendeskSettings, zendesk.DECLARATION, _build_zendesk),
 }
 
 
@@ -205,7 +236,14 @@ PUSHED: dict[str, Declaration] = {
 """What networks push to `/v1/hooks/{source}`; no brand's source, since one hook serves all brands."""
 
 
-def build(config: SourceConfig, brand: str, query: str, outbound: Outbound, secrets: Mapping[str, str]) -> Collector:
+def parts(config: SourceConfig) -> list[SourceConfig | XStreamSettings]:
+    """What reads a brand's source: X has its stream beside the counts."""
+    return [config, XStreamSettings()] if isinstance(config, XSettings) and config.stream else [config]
+
+
+def build(
+    config: SourceConfig | XStreamSettings, brand: str, query: str, outbound: Outbound, secrets: Mapping[str, str]
+) -> Collector:
     """Make the collector of one source of one brand.
 
     `secrets` are the operator's, never a brand's: `x_bearer_token`, and `x_base_url` (where the token is sent, and so

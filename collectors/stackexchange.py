@@ -6,6 +6,7 @@ quota that is left lasts until midnight (UTC), when it begins anew.
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from collectors.collector import CollectorError, Declaration, Limit
-from collectors.feeds import plain_text
+from collectors.feed_document import plain_text
 from collectors.mention import Author, Mention
 from collectors.query import parse
 from collectors.search_words import search_words
-from collectors.stretch import Page, Stretch, read_json, read_list
+from collectors.stretch import UNREADABLE, Page, Stretch, read_json, read_list
 
 if TYPE_CHECKING:
     from collectors.outbound import Answer, Outbound
@@ -114,7 +115,7 @@ class StackExchange:
         for item in read_list(answer, "items", WHAT):
             try:
                 mentions.append(read_item(item, asked.site, now))
-            except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError):
+            except UNREADABLE:
                 skipped += 1
         oldest = min((mention.published_at for mention in mentions), default=now)
         # Whether todate itself is in it is nowhere said: a second more asks for some posts twice and misses none.
@@ -124,18 +125,23 @@ class StackExchange:
         pace = midnight * self.questions / max(1.0, _number(left)) if left is not None else 0.0
         return Page(mentions, rest, skipped, wait, min(pace, midnight))
 
-    async def gone(self, ids: Sequence[str], now: datetime) -> set[str]:
-        """Ask each site for these posts; what it does not have is gone."""
-        found = set(ids)
+    async def look_up(self, ids: Sequence[str], now: datetime) -> dict[str, Mention | None]:
+        """Ask each site for these posts; what it does not have, as question, answer or comment, is gone."""
+        gone, found = dict.fromkeys(ids), dict[str, Mention | None]()
         for site in {id_.partition(":")[0] for id_ in ids}:
-            for route, mark in (("posts", ""), ("comments", "c")):
+            for kind, mark in (("question", ""), ("answer", ""), ("comment", "c")):
                 wanted = re.compile(rf"{re.escape(site)}:{mark}(\d+)")
-                numbers = [match[1] for match in map(wanted.fullmatch, ids) if match]
-                if numbers:
-                    answer = await self._ask(f"/{route}/{';'.join(numbers)}", site, {"pagesize": str(PAGE)}, now)
-                    name = "comment_id" if mark else "post_id"
-                    found -= {f"{site}:{mark}{item.get(name)}" for item in read_list(answer, "items", WHAT)}
-        return found
+                sought = [match[1] for match in map(wanted.fullmatch, gone) if match]
+                if not sought:
+                    continue
+                params = {"pagesize": str(PAGE), "filter": "withbody"}
+                answer = await self._ask(f"/{kind}s/{';'.join(sought)}", site, params, now)
+                for item in read_list(answer, "items", WHAT):
+                    with suppress(*UNREADABLE):  # it is there, and nothing is known of its text
+                        id_ = f"{site}:{mark}{item[f'{kind}_id']}"
+                        gone.pop(id_, None)
+                        found[id_] = read_item(item, site, now)
+        return found | gone
 
     async def _ask(self, path: str, site: str, params: Mapping[str, str], now: datetime) -> dict[str, Any]:
         asked = {**params, "site": site, **({"key": self._key} if self._key else {})}

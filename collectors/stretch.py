@@ -1,7 +1,8 @@
 """Reads the newest stretch of a network again at each turn, so that late, edited and deleted posts are found.
 
 A turn asks every question of a listing, newest posts first, one page a poll; then it asks what became of the posts that
-it gave before and did not meet again. Only what is new or has another text is given.
+it gave before and did not meet again: they are gone, or an edit took out the words that were searched. Only what is new
+or has another text is given.
 """
 
 import hashlib
@@ -21,6 +22,9 @@ MAX_BLANK = 5
 """Pages without a post, one after the other, that may lie before older posts."""
 LOOKED_UP = 20
 """Posts that are looked up after a turn; the rest waits for the next."""
+
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError)
+"""What reading a post raises that lacks what a mention needs."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,11 @@ class Listing(Protocol):
         """Read a page of posts from `since` on, newest first: the first page, or the one at and below `bound`."""
         ...
 
-    async def gone(self, ids: Sequence[str], now: datetime) -> set[str]:
-        """Say which of `ids` are no longer to be read by anyone."""
+    async def look_up(self, ids: Sequence[str], now: datetime) -> Mapping[str, Mention | None]:
+        """Say what became of `ids`: None for one that nobody can read any more, or how it reads now.
+
+        One that is still there may be left out, where the listing shows every post whatever its text.
+        """
         ...
 
 
@@ -94,7 +101,7 @@ class Stretch:
         after = {"until": cursor.get("until"), "seen": _newest(seen), "not_before": now.timestamp() + page.wait}
         if turn["question"] < self._listing.questions:
             return Batch(mentions=mentions, cursor=after | {"turn": turn}, more=True, skipped=page.skipped)
-        mentions += await self._deleted(seen, turn, now)
+        mentions += await self._unmet(seen, turn, now)
         after |= {"until": turn["to"], "not_before": now.timestamp() + max(page.wait, page.pace)}
         oldest = turn["to"] - self._again.total_seconds()
         after["seen"] = _newest({id_: entry for id_, entry in seen.items() if entry[0] >= oldest})
@@ -107,20 +114,31 @@ class Stretch:
         since = to - self._reach.total_seconds() if until is None else min(until, to) - self._again.total_seconds()
         return {"to": to, "since": since, "question": 0, "bound": None, "blank": 0}
 
-    async def _deleted(self, seen: dict[str, list[Any]], turn: Mapping[str, Any], now: datetime) -> list[Mention]:
-        """Return what is gone of the posts that the turn should have met again, and forget those it asked for."""
+    async def _unmet(self, seen: dict[str, list[Any]], turn: Mapping[str, Any], now: datetime) -> list[Mention]:
+        """Return the posts that the turn should have met again and did not, if they are gone or read otherwise now.
+
+        Those that were asked for are forgotten: each is looked up once.
+        """
         missing = [id_ for id_, (at, _, met) in seen.items() if met != turn["to"] and at >= turn["since"]][:LOOKED_UP]
         try:
-            gone = await self._listing.gone(missing, now) if missing else set()
+            told = await self._listing.look_up(missing, now) if missing else {}
         except CollectorError:
             return []  # it is asked again after the next turn; what was read must not be lost for it
-        deleted = []
+        found = []
         for id_ in missing:
-            published = datetime.fromtimestamp(seen.pop(id_)[0], UTC)
-            if id_ in gone:
-                told: dict[str, Any] = {"published_at": published, "updated_at": now, "deleted": True}
-                deleted.append(Mention(id=id_, source=self.declaration.name, text="", **told))
-        return deleted
+            at, digest, _ = seen.pop(id_)
+            if id_ not in told:
+                continue
+            known, when = told[id_], dict[str, Any](published_at=datetime.fromtimestamp(at, UTC), updated_at=now)
+            if known is None:
+                found.append(Mention(id=id_, source=self.declaration.name, text="", deleted=True, **when))
+            elif _digest(known) != digest:
+                found.append(known.model_copy(update=when))
+        return found
+
+
+def _digest(mention: Mention) -> str:
+    return hashlib.sha256(mention.text.encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def _newest(seen: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
@@ -131,7 +149,7 @@ def _fresh(mentions: Sequence[Mention], seen: dict[str, list[Any]], turn: int) -
     """Return the posts that are new or have another text, each once, and note all of them in `seen`."""
     found: dict[str, Mention] = {}
     for mention in mentions:
-        digest = hashlib.sha256(mention.text.encode("utf-8", "replace")).hexdigest()[:12]
+        digest = _digest(mention)
         if seen.get(mention.id, [0, ""])[1] != digest:
             found[mention.id] = mention
         seen[mention.id] = [mention.published_at.timestamp(), digest, turn]

@@ -34,7 +34,7 @@ def together(observed: Floats, expected: Floats, size: float) -> Direction | Non
         size: negative binomial size of the counts; how sure the forecasts are.
 
     Works where at least LEAST_BRANDS expect enough to show a move; fails where the brands of an installation are of one
-    industry, whose crisis is theirs together: it is said as a suspicion, and hides nothing.
+    industry, whose crisis is theirs together: one of them must then be judged as ever.
 
     >>> quiet = np.full(8, 40.0)
     >>> together(quiet, quiet, 10.0), together(3 * quiet, quiet, 10.0), together(0 * quiet, quiet, 10.0)

@@ -4,24 +4,30 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import chain
 
 from redis.exceptions import RedisError
 
-from collectors.collector import Batch, Collector, CollectorError, Shared
+from collectors.collector import Ask, Batch, Collector, CollectorError, Ruled, Shared, Told
 from collectors.limits import Limiter
 from collectors.mention import Fields
 from collectors.outbound import Outbound
-from collectors.registry import SOURCES, SourceConfig, build
+from collectors.registry import SOURCES, SourceConfig, build, parts
+from collectors.x_settings import XStreamSettings
 from service import keys
 from service.brand import Brand
 from service.clock import Clock
-from service.ingest import Ingest, Receipt, Room, heartbeat
+from service.gaps import joined, missed
+from service.given import given
+from service.ingest import Ingest, Receipt, Room
 from service.lease import Lease
 from service.ledger import Ledger
 from service.polling import Polls, Way, note, short
+from service.purse import BrandsPurse
 from service.registry import Registry
 from service.settings import Settings
 from service.store import Store
+from service.websub import Subscriptions
 
 AT_ONCE = 8
 """Polls of one source under way at the same time: reading a feed takes a process of its own."""
@@ -47,24 +53,9 @@ class Collection:
         self._clock = clock
         self._registry = registry
         self._outbound = outbound
-        given = {
-            "x_bearer_token": settings.x_bearer_token,
-            "x_base_url": settings.x_base_url,
-            "mastodon_tokens": settings.mastodon_tokens,
-            "reddit_client_id": settings.reddit_client_id,
-            "reddit_client_secret": settings.reddit_client_secret,
-            "reddit_base_url": settings.reddit_base_url,
-            "youtube_api_key": settings.youtube_api_key,
-            "youtube_base_url": settings.youtube_base_url,
-            "stackexchange_key": settings.stackexchange_key,
-            "stackexchange_base_url": settings.stackexchange_base_url,
-            "hackernews_base_url": settings.hackernews_base_url,
-            "gdelt_base_url": settings.gdelt_base_url,
-            "appstore_base_url": settings.appstore_base_url,
-            "files_dir": str(settings.files_dir) if settings.files_dir else None,
-        }
-        self._secrets = {name: value for name, value in given.items() if value}
+        self._secrets = given(settings)
         self._ingest = Ingest(store, clock, registry, room)
+        self._subscriptions = Subscriptions(store, clock, outbound, settings.public_url)
         self._lease = Lease(store, settings.name, "collect")
         self._ledger = Ledger(store)
         self._limiters: dict[str, Limiter] = {}
@@ -76,6 +67,7 @@ class Collection:
         # Brands by the name of their collector; of a shared one all that configured it, of others one.
         self._members: dict[str, frozenset[str]] = {}
         self._settled: dict[str, frozenset[str]] = {}
+        self._asks: dict[str, dict[str, Ask]] = {}
 
     async def run(self) -> None:
         """Collect until cancelled."""
@@ -87,6 +79,7 @@ class Collection:
                     log.warning("the store is away (%s), trying again", type(error).__name__)
                 await asyncio.sleep(LOOK)
         finally:
+            await self._subscriptions.close()
             for task in self._tasks.values():
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -106,6 +99,8 @@ class Collection:
         for name, collector in wanted.items():
             if name not in self._tasks:
                 self._tasks[name] = asyncio.create_task(Polls(self.way(name), name, collector).run())
+        if held:
+            self._subscriptions.keep(wanted)
 
     async def _forget(self, wanted: Mapping[str, Collector]) -> None:
         """Drop what configurations that are gone said of their completeness, so that it holds nothing back."""
@@ -125,9 +120,10 @@ class Collection:
         if brands is not self._brands:  # a mapping that was taken never changes
             found: dict[str, Collector] = {}
             members: dict[str, set[str]] = {}
+            asks: dict[str, dict[str, Ask]] = {}
             self._unbuilt = set()
             for brand in brands.values():
-                for config in brand.sources:
+                for said, config in ((one, part) for one in brand.sources for part in parts(one)):
                     whose = ("", "") if SOURCES[config.type].shared else (brand.name, brand.query)
                     name = keys.SEPARATOR.join((whose[0], config.type, whose[1], config.model_dump_json()))
                     if name not in members:
@@ -135,16 +131,22 @@ class Collection:
                         if known is not None:
                             found[name] = known
                     members.setdefault(name, set()).add(brand.name)
-            self._collectors, self._brands = found, brands
+                    asks.setdefault(name, {})[brand.name] = Ask(brand.query, said)
+            self._collectors, self._brands, self._asks = found, brands, asks
             self._members = {name: frozenset(brands) for name, brands in members.items()}
         return self._collectors
 
-    async def _built(self, name: str, brand: str, query: str, config: SourceConfig) -> Collector | None:
+    async def _built(
+        self, name: str, brand: str, query: str, config: SourceConfig | XStreamSettings
+    ) -> Collector | None:
         outbound = self._outbound.within(self._limiter(config.type))
         try:
             collector = build(config, brand, query, outbound, self._secrets)
             if isinstance(collector, Shared):
                 collector.wanted = partial(self._asked, name)
+            if isinstance(collector, Ruled):
+                collector.asks = lambda: self._asks.get(name, {})
+                collector.purse = BrandsPurse(self._store, self._ledger, self._clock, name, collector.declaration.name)
             return collector
         except CollectorError as error:
             self._unbuilt.add(name)
@@ -180,11 +182,48 @@ class Collection:
             if told.rejected:
                 log.info("%s: %d rejected, first: %s", source, told.rejected, told.errors[0])
         if batch.missed is not None:
-            begin, end = (round(instant.timestamp()) for instant in batch.missed)
-            field = f"{source}{keys.SEPARATOR}{begin}"
-            await self._store.pipe([("HSET", keys.gaps(brand), field, end) for brand in brands])
-        if batch.complete_until is not None:
-            until = batch.complete_until.timestamp()
             for brand in brands:
-                await heartbeat(self._store, keys.SEPARATOR.join((source, brand, short(name))), until)
+                await missed(self._store, brand, source, *(instant.timestamp() for instant in batch.missed))
+        if batch.each:
+            await self._tell(name, source, batch.each, brands)
+        await self._complete(name, collector, batch, brands)
         return receipt.matched + counted.accepted
+
+    async def _complete(self, name: str, collector: Collector, batch: Batch, brands: frozenset[str]) -> None:
+        """Say up to when the source is complete for each brand, and since when for one that joined others."""
+        source, untils = collector.declaration.name, dict[str, tuple[str, float]]()
+        for brand in brands:
+            until = batch.each.get(brand, Told()).complete_until or batch.complete_until
+            if until is not None:
+                untils[keys.SEPARATOR.join((source, brand, short(name)))] = brand, until.timestamp()
+        if not untils:
+            return
+        before = dict(zip(untils, await self._store.do("HMGET", keys.SOURCES, *untils), strict=True))
+        new = {brand: until for field, (brand, until) in untils.items() if before[field] is None}
+        if new and isinstance(collector, Shared) and not isinstance(collector, Ruled):
+            await self._join(name, source, new)
+        later = {field: until for field, (_, until) in untils.items() if until > float(before[field] or 0)}
+        if later:
+            await self._store.do("HSET", keys.SOURCES, *chain.from_iterable(later.items()))
+
+    async def _join(self, name: str, source: str, new: Mapping[str, float]) -> None:
+        """Note which brands joined a source that was read for others before, and by no other way for them."""
+        if not await self._store.do("HEXISTS", keys.CURSORS, name):
+            return
+        known = {
+            tuple(field.decode().split(keys.SEPARATOR)[:2]) for field in await self._store.do("HKEYS", keys.SOURCES)
+        }
+        for brand, until in new.items():
+            if (source, brand) not in known:
+                await joined(self._store, brand, source, until)
+
+    async def _tell(self, name: str, source: str, each: Mapping[str, Told], brands: frozenset[str]) -> None:
+        """Store what a shared collector says of single brands, beside what it says of all."""
+        for brand in brands & each.keys():
+            told, field = each[brand], f"{brand}{name}"
+            if told.missed is not None:
+                await missed(self._store, brand, source, *(instant.timestamp() for instant in told.missed))
+            if told.why or told.said:
+                await note(self._store, field, source, await self._clock.now(), why=told.why, error=told.said)
+            else:
+                await self._store.do("HDEL", keys.COLLECTORS, field)

@@ -19,18 +19,26 @@ LAG = "lag"
 
 
 class Completeness:
-    """What is said in the store of every source; `of` gives a brand's part."""
+    """What is said in the store of every source; `of` gives a brand's part.
+
+    `gapped` are brands of which a gap was noted; who reads it anew takes them out.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.gapped: set[str] = set()
         self._said: dict[bytes, bytes] = {}
+        self._gapped: dict[bytes, bytes] = {}
         self._shared: dict[str, float] = {}
         self._own: dict[str, dict[tuple[str, str], float]] = defaultdict(dict)
 
     async def refresh(self) -> set[str] | None:
         """Read what is said now; return the brands for which that changed, None where it may be any."""
-        said: dict[bytes, bytes] = await self._store.do("HGETALL", keys.SOURCES)
-        moved: set[str] = set()
+        said: dict[bytes, bytes]
+        said, gapped = await self._store.pipe([("HGETALL", keys.SOURCES), ("HGETALL", keys.GAPPED)])
+        moved = {brand.decode() for brand, _ in gapped.items() ^ self._gapped.items()}
+        self.gapped |= moved
+        self._gapped = gapped
         everywhere = False
         for field in {name for name, _ in said.items() ^ self._said.items()}:
             source, brand, collector = (*field.decode().split(keys.SEPARATOR), "", "")[:3]
@@ -66,11 +74,12 @@ async def report(
     """Return, by source, which buckets of `width` seconds from `start` to `end` (POSIX seconds) it did not tell.
 
     Why is `before` (it was not listened to), `gap` (it was silent, or no longer offers it), `uncounted` (its counts
-    left it out), or what keeps it from telling now: `lag`, `error`, `limit`, `cap`, `full`. `moved_together` is `rise`
-    or `fall` where most brands of the source do, so that the source itself is suspected. `listens` are the types of
-    the brand's sources.
+    left it out), `suspected` (most brands moved together there), or what keeps it from telling now: `lag`, `error`,
+    `limit`, `cap`, `full`. `moved_together` is `rise` or `fall` where most brands of the source do, so that the source
+    itself is suspected. `watched_since` is when the brand joined a source that was read for others before and that does
+    not read back for it. `listens` are the types of the brand's sources.
     """
-    table, known = await read(store, brand, start, end, width, now), await coverage(store, brand)
+    table, known = await read(store, brand, start, end, width, now), await coverage(store, brand, now)
     polled = await _polled(store, brand, known.until.keys() | set(listens))
     moved = json.loads(await store.do("GET", keys.MOVED) or "{}")
     found = {}
@@ -78,8 +87,9 @@ async def report(
         notes = polled.get(name, [])
         keeps = next((str(note["why"]) for note in notes if note.get("why")), LAG)
         flags = table.sources[name].complete if name in table.sources else None
-        until = known.until.get(name)
+        until, joined = known.until.get(name), _joined(known.gaps.get(name, ()))
         found[name] = {
+            "watched_since": iso(joined) if joined else None,
             "complete_until": iso(until) if until else None,
             "lag_seconds": round(max(now - until, 0.0), 1) if until else None,
             "ratio": round(float(flags.mean()), 4) if flags is not None and len(flags) else None,
@@ -126,10 +136,17 @@ def _missing(known: Coverage, source: str, flags: Flags, start: float, width: in
     return [{"start": iso(begin), "end": iso(end), "why": why} for begin, end, why in spans]
 
 
+def _joined(gaps: Sequence[tuple[float, float]]) -> float:
+    """Return when a brand joined a source that was read before, POSIX seconds; 0 where it did not."""
+    return next((end for begin, end in gaps if begin == 0.0), 0.0)
+
+
 def _why(known: Coverage, source: str, begin: float, end: float, keeps: str) -> str:
     gaps: Sequence[tuple[float, float]] = known.gaps.get(source, ())
-    if end <= known.first.get(source, math.inf):
+    if end <= known.first.get(source, math.inf) or begin < _joined(gaps):
         return "before"
     if any(begin < b and end > a for a, b in gaps):
         return "gap"
+    if any(begin < b and end > a for a, b in known.suspected.get(source, ())):
+        return "suspected"
     return keeps if end > known.until.get(source, -math.inf) else "uncounted"

@@ -1,7 +1,7 @@
 """Reading a brand's packed buckets as arrays, with what is unknown."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from collectors.correct import Correction
 from detectors.series import Floats, Series
-from service import keys
+from service import doubts, keys
 from service.clock import iso
 from service.store import Store
 
@@ -113,12 +113,20 @@ def _share(negative: Floats, scored: Floats, window: int) -> Floats:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What is known of a brand's sources: first and last publication, gaps, and up to when each is complete."""
+    """What is known of a brand's sources: first and last publication, gaps, and up to when each is complete.
+
+    In the spans of `suspected` a source is not believed.
+    """
 
     first: dict[str, float]
     last: dict[str, float]
     gaps: dict[str, list[tuple[float, float]]]
     until: dict[str, float]
+    suspected: Mapping[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+    def holes(self, source: str) -> list[tuple[float, float]]:
+        """Return the spans in which `source` told nothing, or is not believed."""
+        return [*self.gaps.get(source, ()), *self.suspected.get(source, ())]
 
     def flags(self, source: str, start: float, width: int, length: int, now: float) -> Flags:
         """Return which buckets `source` has told."""
@@ -127,15 +135,20 @@ class Coverage:
         known &= begins < self.until.get(source, now)
         if source in self.until:
             known &= begins + width <= max(self.until[source], 0.0)
-        for a, b in self.gaps.get(source, ()):
+        for a, b in self.holes(source):
             known &= (begins + width <= a) | (begins >= b)
         return known
 
 
-async def coverage(store: Store, brand: str) -> Coverage:
-    """Read what is known of a brand's sources."""
-    since, gaps, until = await store.pipe(
-        [("HGETALL", keys.since(brand)), ("HGETALL", keys.gaps(brand)), ("HGETALL", keys.SOURCES)]
+async def coverage(store: Store, brand: str, now: float) -> Coverage:
+    """Read what is known of a brand's sources at `now` (POSIX seconds)."""
+    since, gaps, until, suspected = await store.pipe(
+        [
+            ("HGETALL", keys.since(brand)),
+            ("HGETALL", keys.gaps(brand)),
+            ("HGETALL", keys.SOURCES),
+            ("GET", keys.SUSPECTED),
+        ]
     )
     seen: dict[str, dict[str, float]] = {"first": {}, "last": {}}
     for name, value in since.items():
@@ -145,7 +158,8 @@ async def coverage(store: Store, brand: str) -> Coverage:
     for name, value in gaps.items():
         source, _, begin = name.decode().partition(keys.SEPARATOR)
         holes.setdefault(source, []).append((float(begin), float(value) if value else math.inf))
-    return Coverage(seen["first"], seen["last"], holes, _told(brand, until))
+    doubted = doubts.holes(doubts.unpacked(suspected), brand, now)
+    return Coverage(seen["first"], seen["last"], holes, _told(brand, until), doubted)
 
 
 def _told(brand: str, until: dict[bytes, bytes]) -> dict[str, float]:
@@ -165,7 +179,7 @@ async def read(
     store: Store, brand: str, start: float, end: float, width: int, now: float, sources: Sequence[str] | None = None
 ) -> Table:
     """Read the buckets that overlap `start` to `end` (POSIX seconds), of all sources or of some."""
-    known = await coverage(store, brand)
+    known = await coverage(store, brand, now)
     names = [s for s in sorted(known.first) if sources is None or s in sources]
     begin = math.floor(max(start, min(known.first.values(), default=start)) / width)
     table = Table(begin * width, width, max(math.ceil(end / width) - begin, 0))

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,10 +14,14 @@ import httpx
 
 from collectors.sentiment import EngineError, engine
 from service import keys
+from service.brand import Brand
 from service.brandfile import BrandFileError, load
 from service.clock import iso, open_clock
 from service.embedded import EmbeddedStoreError, find_server
+from service.given import ready
 from service.ledger import Ledger, Month, exceeded
+from service.notify.channel import Channel, ChannelError, with_secrets
+from service.notify.holes import untold
 from service.registry import Registry, states
 from service.roles import settings_of
 from service.settings import Settings
@@ -39,11 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     findings = [
         Finding("ok", f"foreshock {version('foreshock')}, Python {sys.version.split()[0]}"),
-        *_file(settings.config),
+        *_file(settings.config, settings),
         _sentiment(settings.sentiment),
         *asyncio.run(_store(settings)),
         *_web(arguments.url),
-        *_secrets(settings),
+        *_allowed(settings),
     ]
     for finding in findings:
         print(f"{finding.mark:<4}  {finding.what}")
@@ -58,7 +62,7 @@ def _sentiment(name: str) -> Finding:
     return Finding("ok", f"sentiment by {name}, in {languages}")
 
 
-def _file(path: Path | None) -> Iterator[Finding]:
+def _file(path: Path | None, settings: Settings) -> Iterator[Finding]:
     if path is None:
         return
     try:
@@ -67,7 +71,10 @@ def _file(path: Path | None) -> Iterator[Finding]:
         for line in str(error).splitlines():
             yield Finding("fail", line)
     else:
-        yield Finding("ok", f"{path}: {len(file.brands)} brands, {len(file.webhooks)} webhooks")
+        told = f"{len(file.channels)} channels, {len(file.routes)} routes, {len(file.webhooks)} webhooks"
+        yield Finding("ok", f"{path}: {len(file.brands)} brands, {told}")
+        yield from asyncio.run(_keys(file.brands, settings))
+        yield from _channels(file.channels, settings)
 
 
 async def _store(settings: Settings) -> list[Finding]:
@@ -76,7 +83,7 @@ async def _store(settings: Settings) -> list[Finding]:
     try:
         async with Store(settings.redis_url) as store:
             await store.inspect()
-            return [Finding("ok", "the store answers"), *await _inside(store)]
+            return [Finding("ok", "the store answers"), *await _inside(store, settings)]
     except StoreError as error:
         return [Finding("fail", str(error))]
 
@@ -96,7 +103,7 @@ def _embedded(settings: Settings) -> list[Finding]:
     ]
 
 
-async def _inside(store: Store) -> list[Finding]:
+async def _inside(store: Store, settings: Settings) -> list[Finding]:
     """Say what is behind: batches that wait, brands never judged, collectors that fail."""
     registry, clock = Registry(store), await open_clock(store)
     await registry.refresh()
@@ -104,6 +111,7 @@ async def _inside(store: Store) -> list[Finding]:
     waiting = sum(await store.pipe([("XLEN", keys.ingest(tag)) for tag in keys.all_shards()]))
     found = [
         Finding("ok", f"{len(registry.brands)} brands, {len(registry.webhooks)} webhooks; the clock says {iso(now)}"),
+        *(Finding("note", line) for line in untold(registry, now)),
         Finding("ok" if waiting < 1000 else "note", f"{waiting} batches wait to be counted"),
     ]
     for name, state in (await states(store, list(registry.brands))).items():
@@ -115,7 +123,8 @@ async def _inside(store: Store) -> list[Finding]:
         told = json.loads(text)
         if told["error"]:
             found.append(Finding("note", f"{told['source']} of {told['brand']}: {told['error']}"))
-    return [*found, *await _costs(store, now)]
+    told = _channels(registry.channels.values(), settings)
+    return [*found, *told, *await _keys(registry.brands.values(), settings), *await _costs(store, now)]
 
 
 async def _costs(store: Store, now: float) -> list[Finding]:
@@ -140,8 +149,19 @@ def _web(url: str) -> Iterator[Finding]:
         yield Finding("ok" if ready else "fail", f"the service at {url} is {'ready' if ready else 'not ready'}")
 
 
-def _secrets(settings: Settings) -> Iterator[Finding]:
-    given = "set" if settings.x_bearer_token else "not set: X can't be read"
-    yield Finding("ok" if settings.x_bearer_token else "note", f"FORESHOCK_X_BEARER_TOKEN is {given}")
+async def _keys(brands: Iterable[Brand], settings: Settings) -> list[Finding]:
+    return [Finding("ok" if sound else "note", said) for sound, said in await ready(brands, settings)]
+
+
+def _channels(channels: Iterable[Channel], settings: Settings) -> Iterator[Finding]:
+    """Say which channels name a variable that is not set here, or holds what can't be used."""
+    for channel in channels:
+        try:
+            with_secrets(channel, settings.channel_secrets)
+        except ChannelError as error:
+            yield Finding("note", str(error))
+
+
+def _allowed(settings: Settings) -> Iterator[Finding]:
     if settings.allow_hosts:
         yield Finding("note", f"internal hosts allowed: {', '.join(sorted(settings.allow_hosts))}")

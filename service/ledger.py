@@ -48,10 +48,10 @@ class Month:
         after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
         return cls(f"{first:%Y-%m}", first.timestamp(), after.timestamp())
 
-    def paced(self, cap: float, now: float) -> float:
-        """Return what may be spent of `cap` by `now` so that it lasts: its even share, and a day's of what is left."""
+    def paced(self, cap: float, now: float, ahead: float = 1.0) -> float:
+        """Return what may be spent of `cap` by `now` so that it lasts: its share, and `ahead` days' of the rest."""
         passed = (now - self.start) / (self.end - self.start)
-        return cap * (passed + (1.0 - passed) * 86_400.0 / (self.end - self.start))
+        return cap * (passed + (1.0 - passed) * ahead * 86_400.0 / (self.end - self.start))
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,10 @@ class Ledger:
         """
         caps, month = await self.caps(), Month.of(now)
         limits = dict(_limits(caps, source, brand))
-        shown = {name: cap if cap is None or not price.paced else month.paced(cap, now) for name, cap in limits.items()}
+        shown = {
+            name: cap if cap is None or not price.paced else month.paced(cap, now, price.ahead)
+            for name, cap in limits.items()
+        }
         found = Reservation(keys.ledger(month.name), collector, uuid.uuid4().hex, tuple(limits))
         amount = _millionths(price.most)
         pairs = [x for name, cap in shown.items() for x in (name, "" if cap is None else _millionths(cap))]
@@ -124,16 +127,24 @@ class Ledger:
             await self._store.do("HINCRBYFLOAT", keys.COSTS, source, cost)
 
     async def spent(self, now: float) -> list[Spent]:
-        """Return what each source cost for each brand in the month of `now`, dearest first."""
+        """Return what each source cost for each brand in the month of `now`, dearest first.
+
+        What a stream holds for a brand is put aside, and not yet spent.
+        """
         month = Month.of(now)
         told = {
             name.decode(): value for name, value in (await self._store.do("HGETALL", keys.ledger(month.name))).items()
         }
+        aside = {}
+        for name, value in told.items():
+            held, _, whose = name.partition(keys.SEPARATOR)
+            if held.startswith("held ") and whose:
+                aside[whose] = int(value.split()[1])
         found = []
         for name, value in told.items():
             source, _, brand = name.partition(keys.SEPARATOR)
             if source and brand and " " not in source:
-                dollars = int(value) / MILLION
+                dollars = (int(value) - aside.get(name, 0)) / MILLION
                 since = max(now - float(told[f"since {name}"]), LEAST_SECONDS)
                 forecast = dollars + dollars / since * (month.end - now)
                 found.append(Spent(source, brand, dollars, forecast))

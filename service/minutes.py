@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -15,6 +16,7 @@ from detectors.watch import Watch, lookback
 from service import keys
 from service.changes import AGAIN_SECONDS, KEPT_SECONDS, Changes
 from service.counts import COUNTED, Coverage, SourceTable, Table, judged
+from service.doubts import Spans
 from service.segment import EMPTY, HELD, MINUTE, SEGMENT, Day, Spots, changed
 from service.store import Store
 
@@ -83,9 +85,35 @@ class Minutes:
             source, _, which = name.decode().partition(keys.SEPARATOR)
             (self._known.first if which == "first" else self._known.last)[source] = float(value)
             self._held.setdefault(source, EMPTY)
+        if gaps is not None:
+            self._known.gaps.clear()
+            self._told.clear()
         for name, value in (gaps or {}).items():
             source, _, begin = name.decode().partition(keys.SEPARATOR)
             self._known.gaps.setdefault(source, []).append((float(begin), float(value) if value else math.inf))
+
+    def doubt(self, suspected: Mapping[str, Spans]) -> float | None:
+        """Take in the spans in which sources are not believed; say since when one is again, or None."""
+        old = self._known.suspected
+        if suspected == old:
+            return None
+        self._known = replace(self._known, suspected=suspected)
+        self._told.clear()
+        ends = {name: dict(spans) for name, spans in suspected.items()}
+        known = [(ends.get(name, {}).get(a, a), b) for name, spans in old.items() for a, b in spans]
+        return min((since for since, before in known if since < before), default=None)
+
+    def told_minutes(self, source: str, start: float, length: int, now: float) -> Floats:
+        """Return what a source told in each minute from `start` (POSIX seconds), suspected or not, NaN where unknown.
+
+        The excluded are left out. Needs no `advance`.
+        """
+        day = self._held.get(source, EMPTY)
+        columns = dict(zip(HELD, day.dense(round(start) // MINUTE, length), strict=True))
+        known = replace(self._known, suspected={})
+        told = judged(columns, known, source, Table(start, MINUTE, length), now)
+        counts = columns[COUNTED] if told.counted else columns["m"] - columns["x"]
+        return np.where(told.complete, counts, np.nan)
 
     def places(self, first: float, last: float) -> list[Place]:
         """Return all that is to be held of the known sources while `first` to `last` (POSIX seconds) is judged."""
@@ -151,7 +179,7 @@ class Minutes:
         self._oldest = _number(first - LOOKBACK - AGAIN_SECONDS)
         begin = math.floor((first - LOOKBACK - back) / MINUTE)
         if self._known.until != until:
-            self._known = Coverage(self._known.first, self._known.last, self._known.gaps, until)
+            self._known = replace(self._known, until=until)
         self._table = Table(begin * MINUTE, MINUTE, math.ceil(last / MINUTE) - begin)
         self._last, self._ready = last, False
         self._names = [source for source in self._held if source in self._known.first]
@@ -175,7 +203,7 @@ class Minutes:
         start, known = self._table.start, self._known
         if self._held[source].counted:
             return None
-        gaps, until, length = known.gaps.get(source), known.until.get(source), self._table.length
+        gaps, until, length = known.holes(source), known.until.get(source), self._table.length
         if gaps and any(a < start + MINUTE * length and b > start for a, b in gaps):
             return None
         first = max(math.floor((known.first[source] - start) / MINUTE), 0)
@@ -294,7 +322,7 @@ class Minutes:
         return found
 
     def _until(self, source: str, end: float) -> float:
-        gap = next((a for a, b in self._known.gaps.get(source, ()) if a <= end < b), end)
+        gap = next((a for a, b in self._known.holes(source) if a <= end < b), end)
         return min(self._known.until.get(source, end), gap)
 
     def told_until(self, source: str, now: float) -> float:

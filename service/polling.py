@@ -10,21 +10,26 @@ import logging
 import random
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 from redis.exceptions import RedisError
 
-from collectors.collector import Batch, Collector, CollectorError, Paid, Price
+from collectors.collector import Batch, Collector, CollectorError, Heedful, Paid, Price, Streaming
 from service import keys
 from service.clock import Clock
 from service.ingest import Busy
 from service.ledger import CapReached, Ledger
 from service.store import Store
+from service.suspicion import suspicion
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 900.0
 """Seconds before a source that failed is asked again; doubles with each failure."""
+SOONER = 0.8
+"""Part of the time between two polls that is left out for a brand of which an episode is open."""
 
 Why = Literal["error", "limit", "cap", "full"]
 """Why a source does not tell: it fails, asks to wait, has used up its money, or the store is full."""
@@ -34,7 +39,10 @@ log = logging.getLogger("foreshock.collect")
 
 @dataclass(frozen=True)
 class Way:
-    """What all collectors share; `slots` bound the polls of one source under way at the same time, first come first."""
+    """What all collectors share; `slots` bound the polls of one source under way at the same time, first come first.
+
+    A stream takes none: it would keep it for minutes.
+    """
 
     store: Store
     clock: Clock
@@ -82,40 +90,73 @@ class Polls:
         except Busy as busy:
             await self._say("full", str(busy))
             return busy.retry_after
-        self._pause = FIRST_PAUSE
-        return 0.0 if more else period
+        heed = self._collector.suspicion if isinstance(self._collector, Heedful) else 0.0
+        return 0.0 if more else period * (1.0 - SOONER * heed)
 
     async def _once(self) -> bool:
+        """Poll, or hear a stream to its end; say whether more is there."""
+        if isinstance(self._collector, Streaming):
+            return await self._hear(self._collector)
         async with self._way.slots:
-            told = await self._way.store.do("HGET", keys.CURSORS, self._name)
-            cursor = json.loads(told) if told else {}
-            now = await self._way.clock.now()
-            at = datetime.fromtimestamp(now, UTC)
-            price = self._collector.price(cursor, at) if isinstance(self._collector, Paid) else Price(0.0)
-            try:
-                batch = await self._pay(price, cursor, at)
-            except CapReached:
-                if price.instead is None:
-                    raise
-                await self._way.store.do("HSET", keys.CURSORS, self._name, json.dumps(dict(price.instead)))
-                return False
+            cursor, at = await self._cursor(), await self._now()
+            if isinstance(self._collector, Heedful):
+                brand = self._name.split(keys.SEPARATOR)[0]
+                self._collector.suspicion = await suspicion(self._way.store, brand, at.timestamp())
+            batch = await self._pay(cursor, at, partial(self._collector.poll, cursor, at))
+        return batch is not None and await self._accept(batch, at)
+
+    async def _hear(self, collector: Streaming) -> bool:
+        cursor, at = await self._cursor(), await self._now()
+        more = False
+        async with aclosing(collector.stream(cursor, at)) as batches:
+            while (batch := await self._pay(cursor, at, lambda: anext(batches, None))) is not None:
+                more = await self._accept(batch, at)
+                cursor, at = batch.cursor, await self._now()
+        return more
+
+    async def _cursor(self) -> Mapping[str, Any]:
+        told = await self._way.store.do("HGET", keys.CURSORS, self._name)
+        found: Mapping[str, Any] = json.loads(told) if told else {}
+        return found
+
+    async def _now(self) -> datetime:
+        return datetime.fromtimestamp(await self._way.clock.now(), UTC)
+
+    async def _accept(self, batch: Batch, at: datetime) -> bool:
+        """Hand the batch on, then keep its cursor; say whether more is there."""
         taken = await self._way.take(self._name, self._collector, batch)
-        await self._way.store.do("HSET", keys.CURSORS, self._name, json.dumps(dict(batch.cursor)))
-        await note(self._way.store, self._name, self._source, now, batch=batch, taken=taken)
+        await self._keep(batch.cursor)
+        await note(self._way.store, self._name, self._source, at.timestamp(), batch=batch, taken=taken)
+        self._pause = FIRST_PAUSE
         return batch.more
 
-    async def _pay(self, price: Price, cursor: Mapping[str, Any], at: datetime) -> Batch:
-        """Poll, with the most that it may cost put aside before; what fails and may be billed stays charged."""
+    async def _keep(self, cursor: Mapping[str, Any]) -> None:
+        await self._way.store.do("HSET", keys.CURSORS, self._name, json.dumps(dict(cursor)))
+
+    async def _pay(
+        self, cursor: Mapping[str, Any], at: datetime, read: Callable[[], Awaitable[Batch | None]]
+    ) -> Batch | None:
+        """Read, with the most that it may cost put aside before; what fails and may be billed stays charged.
+
+        None where there is no batch: the stream ended, or it is too dear and the cursor moved on instead.
+        """
+        price = self._collector.price(cursor, at) if isinstance(self._collector, Paid) else Price(0.0)
         if not price.most:
-            return await self._collector.poll(cursor, at)
+            return await read()
         brand = self._name.split(keys.SEPARATOR)[0]
-        reserved = await self._way.ledger.reserve(short(self._name), self._source, brand, price, at.timestamp())
         try:
-            batch = await self._collector.poll(cursor, at)
+            reserved = await self._way.ledger.reserve(short(self._name), self._source, brand, price, at.timestamp())
+        except CapReached:
+            if price.instead is None:
+                raise
+            await self._keep(price.instead)
+            return None
+        try:
+            batch = await read()
         except CollectorError as error:
             await self._way.ledger.settle(reserved, self._source, 0.0 if error.unpaid else price.most)
             raise
-        await self._way.ledger.settle(reserved, self._source, batch.cost)
+        await self._way.ledger.settle(reserved, self._source, batch.cost if batch else 0.0)
         return batch
 
     async def _say(self, why: Why, what: str) -> None:

@@ -17,6 +17,10 @@ HOOK = "FORESHOCK_HOOK_"
 """Begins the names of what hooks keep secret: FORESHOCK_HOOK_FACEBOOK_SECRET, ..._VERIFY_TOKEN."""
 
 
+CHANNEL = "FORESHOCK_CHANNEL_"
+"""Begins the names of the variables that channels may read, as `env:FORESHOCK_CHANNEL_...`."""
+
+
 def default_data_dir() -> Path:
     """Return where the embedded store keeps its data."""
     return Path(platformdirs.user_data_dir("foreshock"))
@@ -56,11 +60,17 @@ class Settings:
     youtube_base_url: str | None = None
     stackexchange_key: str | None = field(default=None, repr=False)
     stackexchange_base_url: str | None = None
+    zendesk_subdomain: str | None = None
+    zendesk_email: str | None = None
+    zendesk_token: str | None = field(default=None, repr=False)
+    zendesk_base_url: str | None = None
     hackernews_base_url: str | None = None
     gdelt_base_url: str | None = None
     appstore_base_url: str | None = None
     hook_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    channel_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     files_dir: Path | None = None
+    proxy: str | None = field(default=None, repr=False)
     allow_hosts: frozenset[str] = frozenset()
 
     @property
@@ -75,7 +85,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, objec
     for name in (
         "redis_url", "store_memory", "accept", "admin_key", "x_bearer_token", "x_base_url", "public_url", "sentiment",
         "mastodon_tokens", "stackexchange_key", "stackexchange_base_url", "hackernews_base_url", "gdelt_base_url",
-        "appstore_base_url",
+        "appstore_base_url", "proxy",
+        "zendesk_subdomain", "zendesk_email", "zendesk_token", "zendesk_base_url",
         "reddit_client_id", "reddit_client_secret", "reddit_base_url", "youtube_api_key", "youtube_base_url",
     ):  # fmt: skip
         if value := environ.get(f"FORESHOCK_{name.upper()}"):
@@ -85,6 +96,9 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, objec
     hooks = {name.removeprefix(HOOK): value for name, value in environ.items() if name.startswith(HOOK) and value}
     if hooks:
         found["hook_secrets"] = hooks
+    channels = {name: value for name, value in environ.items() if name.startswith(CHANNEL) and value}
+    if channels:
+        found["channel_secrets"] = channels
     if hosts := environ.get("FORESHOCK_ALLOW_HOSTS"):
         found["allow_hosts"] = frozenset(h.strip() for h in hosts.split(",") if h.strip())
     return found

@@ -114,7 +114,9 @@ class Watchers:
     async def take(self, brands: Sequence[Brand], first: float, now: float) -> list[Watcher]:
         """Return the brands' watchers with all that is needed to judge from `first` to `now` (POSIX seconds) read."""
         unknown = [b for b in brands if b.name not in self._by_name]
-        new = [Watcher(self._store, b, Minutes(self._store, b.name), self._public_url) for b in unknown]
+        new = [
+            Watcher(self._store, b, Minutes(self._store, b.name), self._public_url, everybody=self.all) for b in unknown
+        ]
         await self._remember(new)
         self._by_name |= {w.brand.name: w for w in new}
         found = [self._by_name[b.name] for b in brands]
@@ -183,6 +185,15 @@ class Watchers:
             watch, since, gaps = answers[3 * i : 3 * i + 3]
             watcher.remember(watch, answers[3 * len(new) + i])
             watcher.minutes.remember(since, gaps)
+
+    async def learn_gaps(self) -> None:
+        """Take in the gaps that collectors noted since the last time: what was taken for calm teaches nothing."""
+        some = [w for name in self.completeness.gapped if (w := self._by_name.get(name)) is not None]
+        self.completeness.gapped.clear()
+        answers = await self._store.pipe([("HGETALL", keys.gaps(w.brand.name)) for w in some])
+        for watcher, gaps in zip(some, answers, strict=True):
+            watcher.minutes.remember({}, gaps)
+            watcher.learns_at = 0.0 if watcher.knows else watcher.learns_at
 
     async def _hear(self, some: Sequence[Watcher]) -> None:
         answers = await self._store.pipe([("HGETALL", keys.since(w.brand.name)) for w in some])

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import yaml
 
-from collectors.x import posted_at
+from collectors.x_posts import posted_at
 from tests.acceptance.running import Service, counted, running, total
 from tests.collectors.networks import Asked, Network, Reply
 from tests.shared_data import shared

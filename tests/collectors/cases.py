@@ -4,18 +4,22 @@ A case is a local server that speaks the network's protocol, a way to publish po
 `acmeair` matches, and a way to build the collector. The suite breaks the server by itself.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from collectors import discourse, hackernews, stackexchange
 from collectors.appstore import AppStoreCollector, AppStoreSettings
 from collectors.bluesky import BlueskyCollector, BlueskySettings
-from collectors.collector import Collector
+from collectors.collector import Ask, Collector
 from collectors.discourse import DiscourseSettings
 from collectors.feeds import FeedCollector, FeedSettings
+from collectors.files import FileCollector, FileSettings
 from collectors.gdelt import GdeltCollector, GdeltSettings
 from collectors.hackernews import HackerNewsSettings
 from collectors.mastodon import MastodonCollector, MastodonSettings
@@ -23,9 +27,12 @@ from collectors.mastodon_search import MastodonSearchCollector, MastodonSearchSe
 from collectors.outbound import Outbound
 from collectors.reddit import RedditCollector, RedditSettings
 from collectors.stackexchange import StackExchangeSettings
-from collectors.x import XCollector, XSettings
+from collectors.x import XCollector
+from collectors.x_settings import XSettings
+from collectors.x_stream import XStream
 from collectors.youtube import YouTubeCollector
 from collectors.youtube_settings import YouTubeSettings
+from collectors.zendesk import Desk, ZendeskCollector, ZendeskSettings
 from tests.collectors.appstore_network import AppStore, review
 from tests.collectors.gdelt_network import GdeltNetwork
 from tests.collectors.jetstream_network import DID, JetstreamNetwork, event
@@ -33,7 +40,9 @@ from tests.collectors.mastodon_network import MastodonNetwork, SearchNetwork
 from tests.collectors.networks import FeedNetwork, Network, XNetwork
 from tests.collectors.reddit_network import CLIENT, RedditNetwork
 from tests.collectors.searched_networks import DiscourseNetwork, HackerNewsNetwork, Searched, StackExchangeNetwork
+from tests.collectors.x_stream_network import XStreamNetwork
 from tests.collectors.youtube_network import CHANNEL, KEY, YouTubeNetwork
+from tests.collectors.zendesk_network import WHO, ZendeskNetwork
 
 NOW = datetime(2026, 3, 8, 12, 0, 40, tzinfo=UTC)
 
@@ -45,7 +54,8 @@ class Case:
     `publish(n, at)` puts `n` posts on the server, at `at` or within the minute before it, and returns what the
     collector must give for them: mentions' ids, or `ISO minute=count` for sources of counts. `disorder` makes the
     server repeat or reorder what it gives. `outbound` is False where not all of it goes through `Outbound.fetch`; `out`
-    is set by the suite. `clock` sets the server's own clock, where it has one.
+    is set by the suite. `clock` sets the server's own clock, where it has one. `answers` is False where no server is
+    asked at all.
     """
 
     network: Network
@@ -56,6 +66,7 @@ class Case:
     outbound: bool = True
     clock: Callable[[datetime], None] = lambda _: None
     out: Outbound | None = None
+    answers: bool = True
 
     def move(self, minutes: float) -> None:
         """Let time pass, for the collector and its network."""
@@ -97,6 +108,25 @@ def x_counts() -> Iterator[Case]:
             return [f"{minute.isoformat()}={n}"]
 
         yield Case(network, build, publish, clock=lambda now: setattr(network, "now", now))
+
+
+@contextmanager
+def x_stream() -> Iterator[Case]:
+    """X's filtered stream, which says nothing here: what came between two connections is searched for."""
+    with XStreamNetwork(NOW) as network:
+
+        def build(out: Outbound) -> Collector:
+            stream = XStream(out, "let-me-in", network.url, stay=0.05)
+            stream.asks = lambda: {"acme": Ask("acmeair", XSettings(counts=False, stream=True))}
+            return stream
+
+        def publish(n: int, at: datetime) -> list[str]:
+            return [network.post(at - timedelta(milliseconds=100 * i), f"acmeair {i}") for i in range(n)]
+
+        def disorder() -> None:
+            network.repeat_on_next_page = 7
+
+        yield Case(network, build, publish, disorder=disorder, clock=lambda now: setattr(network, "now", now))
 
 
 @contextmanager
@@ -215,6 +245,23 @@ def _searched(network: Searched, build: Callable[[Outbound], Collector]) -> Case
 
 
 @contextmanager
+def zendesk_desk(counts: bool) -> Iterator[Case]:
+    """A desk's counts of new tickets, or its tickets."""
+    with ZendeskNetwork(NOW) as network:
+
+        def build(out: Outbound) -> Collector:
+            settings = ZendeskSettings(counts=counts, tickets=not counts)
+            return ZendeskCollector(settings, "acme", out, Desk(network.url, *WHO))
+
+        def publish(n: int, at: datetime) -> list[str]:
+            minute = at.replace(second=0, microsecond=0)
+            found = [network.ticket(minute + timedelta(seconds=i % 40)) for i in range(n)]
+            return [f"{minute.isoformat()}={n}"] if counts else found
+
+        yield Case(network, build, publish, clock=lambda now: setattr(network, "now", now))
+
+
+@contextmanager
 def gdelt_articles() -> Iterator[Case]:
     """GDELT's list of articles."""
     with GdeltNetwork(NOW) as network:
@@ -306,11 +353,34 @@ def mastodon_search() -> Iterator[Case]:
         yield Case(network, build, publish, disorder=lambda: setattr(network, "repeats", 7))
 
 
+@contextmanager
+def file_lines() -> Iterator[Case]:
+    """A file that another program writes; no server is asked."""
+    with TemporaryDirectory() as name, Network() as network:
+        folder, lines = Path(name), list[str]()
+
+        def build(_: Outbound) -> Collector:
+            return FileCollector(FileSettings(path="said.jsonl"), "acme", folder)
+
+        def publish(n: int, at: datetime) -> list[str]:
+            found = [f"{len(lines) + i}" for i in range(n)]
+            told = {"text": "acmeair", "published_at": at.isoformat()}
+            lines.extend(json.dumps({"id": id_, **told}) + "\n" for id_ in found)
+            (folder / "said.jsonl").write_text("".join(lines))
+            return found
+
+        def disorder() -> None:
+            (folder / "said.jsonl").write_text("".join([*lines[::-1], *lines[:7]]))
+
+        yield Case(network, build, publish, disorder=disorder, outbound=False, answers=False)
+
+
 #: By source; one that reads in two ways has two cases, `name` and `name: what`.
 CASES: dict[str, Callable[[], AbstractContextManager[Case]]] = {
     "appstore": appstore_reviews,
     "bluesky": bluesky_stream,
     "feed": feed,
+    "file": file_lines,
     "mastodon": mastodon_timeline,
     "mastodon: stream": lambda: mastodon_timeline("let-me-in"),
     "mastodon_search": mastodon_search,
@@ -320,8 +390,11 @@ CASES: dict[str, Callable[[], AbstractContextManager[Case]]] = {
     "youtube": youtube_comments,
     "x": x_posts,
     "x: counts": x_counts,
+    "x_stream": x_stream,
     "discourse": discourse_forum,
     "discourse: old release": lambda: discourse_forum(old=True),
     "hackernews": hacker_news,
     "stackexchange": stack_exchange,
+    "zendesk": lambda: zendesk_desk(counts=False),
+    "zendesk: counts": lambda: zendesk_desk(counts=True),
 }

@@ -6,6 +6,7 @@ from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
@@ -43,7 +44,8 @@ def event(at: datetime, text: str = "acme", operation: str = "create", **record:
 class JetstreamNetwork(Network):
     """Replays what it keeps from the cursor on, then `raw`, and stays silent, or breaks after some messages.
 
-    Each line of `answer` is a message; `failures` answer the handshake.
+    What is put into `live` is sent on an open connection. Each line of `answer` is a message; `failures` answer the
+    handshake.
     """
 
     def __init__(self, *events: dict[str, Any]) -> None:
@@ -51,6 +53,7 @@ class JetstreamNetwork(Network):
         self.raw: list[str | bytes] = []
         self.keeps_since = 0
         self.breaks_after: int | None = None
+        self.live: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self.asked: list[Asked] = []
         self.failures: deque[Reply] = deque()
 
@@ -86,7 +89,12 @@ class JetstreamNetwork(Network):
             if self.breaks_after is not None:
                 connection.socket.close()
                 return
-            connection.recv()  # which nothing is sent to: until the client goes
+            while not self._closing.is_set():  # until the client goes
+                try:
+                    connection.send(json.dumps(self.live.get(timeout=0.02)), text=True)
+                except Empty:
+                    with suppress(TimeoutError):
+                        connection.recv(timeout=0)
 
     def __enter__(self) -> Self:
         self._closing = threading.Event()

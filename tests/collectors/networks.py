@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from collectors.x import EPOCH_MS
+from collectors.x_posts import EPOCH_MS
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,10 @@ class XNetwork(Network):
             return self._search(asked.params)
         return _json({"title": "Not Found"}, 404)
 
+    def finds(self, query: str, post: dict[str, Any]) -> bool:  # noqa: ARG002
+        """Whether a search finds a post."""
+        return True
+
     def _counts(self, params: dict[str, str]) -> Reply:
         start, end = (datetime.fromisoformat(params[name]) for name in ("start_time", "end_time"))
         if start < self.now - timedelta(days=7) or end > self.now or params["granularity"] != "minute":
@@ -161,7 +165,9 @@ class XNetwork(Network):
             return _json({"errors": [{"message": "Invalid 'next_token'"}]}, 400)
         since = int(params.get("since_id", 0))
         start = datetime.fromisoformat(params["start_time"]) if "start_time" in params else None
-        found = [post for post in self.posts if int(post["id"]) > since and (start is None or _at(post) >= start)]
+        until = int(params.get("until_id", 2**63))
+        found = [post for post in self.posts if since < int(post["id"]) < until and self.finds(params["query"], post)]
+        found = [post for post in found if start is None or _at(post) >= start]
         found.sort(key=lambda post: -int(post["id"]))
         offset = int(token or 0)
         size = int(params["max_results"])

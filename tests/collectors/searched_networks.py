@@ -53,7 +53,8 @@ class HackerNewsNetwork(Searched):
         self.posts[id_] = {
             "id": id_, "at": stamp, "objectID": str(id_), "created_at_i": stamp, "author": "ann", **kind, **fields
         }  # fmt: skip
-        self.items[id_] = {"id": id_}
+        kept = {"id": id_, "time": stamp, "by": "ann", "text": kind.get("comment_text"), "title": kind.get("title")}
+        self.items[id_] = {**kept, "type": "comment" if "parent_id" in kind else "story"}
         return str(id_)
 
     def answer(self, asked: Asked) -> Reply:
@@ -80,6 +81,7 @@ class StackExchangeNetwork(Searched):
         super().__init__()
         self.quota = quota
         self.backoff = 0
+        self.unlisted: set[int] = set()
 
     def post(self, at: datetime, text: str, **fields: Any) -> str:
         id_, stamp = self.next_id(), int(at.timestamp())
@@ -100,16 +102,15 @@ class StackExchangeNetwork(Searched):
             error = {"error_id": 502, "error_name": "throttle_violation", "error_message": message}
             return zipped(error, 400)
         self.quota -= 1
-        ids = re.fullmatch(r"/2\.3/(posts|comments)/([\d;]+)", asked.path)
+        ids = re.fullmatch(r"/2\.3/(question|answer|comment)s/([\d;]+)", asked.path)
         if ids:
             wanted = [self.posts[int(id_)] for id_ in ids[2].split(";") if int(id_) in self.posts]
-            items = [post if "comment_id" in post else {"post_id": post["id"]} for post in wanted]
-            return self._told(items, False)
+            return self._told([post for post in wanted if post["item_type"] == ids[1]], False)
         low, high = int(asked.params["fromdate"]), int(asked.params.get("todate", 2**40))
         comments = asked.path == "/2.3/comments"
         found = [
             post for post in self.newest()
-            if low <= post["at"] <= high and ("comment_id" in post) == comments
+            if low <= post["at"] <= high and ("comment_id" in post) == comments and post["id"] not in self.unlisted
             and asked.params.get("q", "").strip('"') in json.dumps(post)
         ]  # fmt: skip
         page = self.page(found, int(asked.params["pagesize"]))

@@ -258,18 +258,6 @@ def test_only_the_address_of_a_websocket_is_connected_to(url: str) -> None:
         asyncio.run(run())
 
 
-def test_a_websocket_does_not_go_around_the_proxy() -> None:
-    async def run(url: str) -> None:
-        out = Outbound(frozenset({"127.0.0.1"}), timeout=2, proxy="http://127.0.0.1:9")
-        async with out, open_websocket(out, url):
-            pass
-
-    with JetstreamNetwork() as network:
-        with pytest.raises(OutboundRefused, match="do not go through the proxy"):
-            asyncio.run(run(network.url))
-        assert network.asked == []
-
-
 def test_a_host_that_does_not_speak_websocket_or_at_all_is_named_without_its_path() -> None:
     async def run(port: int) -> None:
         out = Outbound(frozenset({"127.0.0.1"}), timeout=2)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from collectors import feeds
+from collectors import feed_document, feeds
 from collectors.collector import Batch, CollectorError
-from collectors.feeds import FeedCollector, FeedSettings, parse_apart, plain_text, read_document
+from collectors.feed_document import parse_apart, plain_text, read_document
+from collectors.feeds import Articles, FeedCollector, FeedSettings
 from collectors.outbound import Outbound
 from tests.collectors.networks import FeedNetwork, Network, Reply
 from tests.shared_data import shared
@@ -241,8 +242,8 @@ def test_a_body_over_the_limit_is_refused_and_a_million_items_with_it() -> None:
 
 
 def test_items_over_the_limit_are_counted_as_skipped() -> None:
-    document = read_document(rss(*(item(f"a:{n}") for n in range(feeds.MAX_ENTRIES + 5))), "")
-    assert (len(document.entries), document.skipped) == (feeds.MAX_ENTRIES, 5)
+    document = read_document(rss(*(item(f"a:{n}") for n in range(feed_document.MAX_ENTRIES + 5))), "")
+    assert (len(document.entries), document.skipped) == (feed_document.MAX_ENTRIES, 5)
     assert document.entries[0].id == "a:0"
 
 
@@ -287,7 +288,7 @@ def recorded() -> list[Path]:
 
 def test_every_recorded_document_is_read_and_none_crashes() -> None:
     folder = shared("payloads/feeds/tests")
-    collector = FeedCollector(FeedSettings(url="https://example.org/feed"), Outbound())
+    articles = Articles(FeedSettings(url="https://example.org/feed"))
     mentions: Counter[str] = Counter()
     empty, refused = 0, []
     for path in recorded():
@@ -296,7 +297,7 @@ def test_every_recorded_document_is_read_and_none_crashes() -> None:
         except ValueError:
             refused.append(path.name)
             continue
-        batch = collector._batch(document, "https://example.org/feed", {}, NOW)
+        batch = articles.batch(document, "https://example.org/feed", {}, NOW)
         mentions[path.relative_to(folder).parts[0]] += len(batch.mentions)
         empty += batch.skipped
     assert refused == ["rss_empty_document.xml"]

@@ -136,6 +136,24 @@ def test_a_post_that_is_deleted_is_taken_back(item: object) -> None:
     assert kept not in after.cursor["seen"]
 
 
+@pytest.mark.parametrize("comment", [True, False])
+def test_an_edit_that_drops_every_searched_word_is_given_with_its_new_text(comment: bool) -> None:
+    with HackerNewsNetwork() as network:
+        edited, same = network.post(ago(5), "acmeair", comment=comment), network.post(ago(6), "acmeair")
+        broken = network.post(ago(7), "acmeair")
+        _, batch = turn(network, query="acmeair")
+        network.posts.clear()
+        network.items[int(edited)] |= {"text": "never <i>mind</i>"} if comment else {"title": "never mind"}
+        del network.items[int(broken)]["type"]
+        later = NOW + timedelta(minutes=2)
+        (mention,), after = turn(network, batch.cursor, later, "acmeair")
+        again, _ = turn(network, after.cursor, later + timedelta(minutes=2), "acmeair")
+    assert (mention.id, mention.text, mention.deleted) == (edited, "never mind", False)
+    assert (mention.published_at, mention.updated_at, mention.kind) == (ago(5), later, "comment" if comment else "post")
+    assert same not in after.cursor["seen"]
+    assert again == []
+
+
 def test_where_nobody_says_what_was_deleted_the_posts_still_come_and_it_is_asked_again() -> None:
     with HackerNewsNetwork() as network:
         gone = network.post(ago(5), "acmeair")

@@ -7,7 +7,7 @@ import pytest
 from collectors.collector import Limit
 from collectors.limits import LONGEST, MOST_REFUSED, REFUSED, Limiter
 from collectors.outbound import Outbound, OutboundError
-from collectors.x import DECLARATION
+from collectors.x_settings import DECLARATION
 from tests.collectors.networks import Network, Reply
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC).timestamp()

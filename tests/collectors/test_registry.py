@@ -8,7 +8,8 @@ from collectors.collector import CollectorError
 from collectors.feeds import FeedCollector, FeedSettings
 from collectors.outbound import Outbound
 from collectors.registry import PUSHED, SOURCES, SourceConfig, build
-from collectors.x import XCollector, XSettings
+from collectors.x import XCollector
+from collectors.x_settings import XSettings
 
 
 class Brand(BaseModel):

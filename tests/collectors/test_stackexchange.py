@@ -127,7 +127,27 @@ def test_the_last_day_is_read_again_for_edits_deletions_and_what_came_late() -> 
         edited: False, late: False, gone: True, unsaid: True
     }  # fmt: skip
     assert mentions[0].updated_at == NOW
-    assert [asked.path for asked in network.asked][-2:] == ["/2.3/posts/1002", "/2.3/comments/1003"]
+    paths = ["/2.3/questions/1002", "/2.3/answers/1002", "/2.3/comments/1003"]
+    assert [asked.path for asked in network.asked][-3:] == paths
+
+
+@pytest.mark.parametrize("kind", ["question", "answer", "comment"])
+def test_an_edit_that_drops_every_searched_word_is_given_with_its_new_text(kind: str) -> None:
+    settings = StackExchangeSettings(comments=kind == "comment")
+    later = NOW + timedelta(minutes=5)
+    with StackExchangeNetwork() as network:
+        edited, same = network.post(ago(5), "acmeair", kind=kind), network.post(ago(6), "acmeair", kind=kind)
+        broken = network.post(ago(7), "acmeair", kind=kind)
+        _, batch = turn(network, settings=settings)
+        listed = dict(network.posts)
+        edit = {"title": "never mind", "body": "..."} if kind == "question" else {"body": "never mind"}
+        network.posts = {1001: listed[1001] | edit, 1002: listed[1002], 1003: listed[1003] | {"title": 7, "body": 7}}
+        network.unlisted = {1001, 1002, 1003}
+        mentions, after = turn(network, batch.cursor, now=later, settings=settings)
+    assert [(m.id, m.deleted, m.updated_at) for m in mentions] == [(edited, False, later)]
+    assert mentions[0].text.startswith("never mind")
+    assert mentions[0].published_at == ago(5)
+    assert not after.cursor["seen"].keys() & {edited, same, broken}
 
 
 def test_the_quota_that_is_left_is_spread_over_the_rest_of_the_day() -> None:

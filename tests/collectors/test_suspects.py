@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.suspects import (
+    BURST,
     COPIES,
     DOUBTFUL_NEAR_COPIES,
     HOUR,
@@ -14,6 +15,7 @@ from collectors.suspects import (
     POSTS,
     Post,
     doubts_of,
+    excluded,
     suspect,
     suspects,
 )
@@ -23,6 +25,7 @@ AT = 1_760_000_400.0
 APPEAL = "Northvane left our choir on the runway for six hours without water, do not fly with them until they apologise"
 PERSON = {"id": "u1", "name": "Mette Dahl", "followers": 140}
 NOBODY = {"id": "u2", "name": "mette48291736", "followers": 0}
+PAIRS = list(product("abcdef", "uvwxyz"))
 
 
 def post(number: int, text: str, *, author: dict[str, Any] | None = None, **change: Any) -> Post:
@@ -46,8 +49,9 @@ def test_each_sign_is_a_reason_and_the_account_is_told_with_it() -> None:
 
 def test_a_doubtful_account_may_copy_less() -> None:
     assert "copied text" in suspect(NOBODY, "x", AT, spam=False, copy=2)
-    assert "copied text" in suspect(NOBODY, "x", AT, spam=False, near=DOUBTFUL_NEAR_COPIES + 1)
-    assert suspect(NOBODY, "x", AT, spam=False, copy=1, near=DOUBTFUL_NEAR_COPIES) == frozenset()
+    assert "copied text" in suspect(NOBODY, "x", AT, spam=False, farmed=DOUBTFUL_NEAR_COPIES + 1)
+    assert suspect(NOBODY, "x", AT, spam=False, near=NEAR_COPIES, farmed=DOUBTFUL_NEAR_COPIES) == frozenset()
+    assert suspect(PERSON, "x", AT, spam=False, farmed=BURST) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -84,10 +88,26 @@ def test_what_comes_after_the_third_copy_in_an_hour_is_suspected_and_other_texts
 
 
 def test_many_may_write_nearly_the_same_but_not_so_many() -> None:
-    posts = [post(n, f"{APPEAL} #{a}{b}") for n, (a, b) in enumerate(product("abcdef", "uvwxyz"))]
+    posts = [post(n, f"{APPEAL} #{a}{b}") for n, (a, b) in enumerate(PAIRS)]
     found = list(map(bool, suspects(posts)))
     assert not any(found[:NEAR_COPIES])
     assert sum(found) >= 0.6 * (len(posts) - NEAR_COPIES)
+
+
+def test_near_copies_by_doubtful_accounts_are_one_voice_and_a_burst_of_them_is_none() -> None:
+    few = [post(n, f"{APPEAL} #{'abcdefghi'[n] * 3}", author={**NOBODY, "id": f"u{n}"}) for n in range(9)]
+    person = post(100, f"{APPEAL} #mine", author=PERSON)
+    assert excluded([*few, person]) == [False] + [True] * 8 + [False]
+    burst = [post(n, f"{APPEAL} #{a}{b}", author={**NOBODY, "id": f"u{n}"}) for n, (a, b) in enumerate(PAIRS)]
+    out = excluded([*burst, person])
+    assert all(out[:-1])
+    assert not out[-1], "nobody's own word is taken out for what a farm writes like it"
+
+
+def test_people_s_near_copies_are_told_and_count() -> None:
+    posts = [post(n, f"{APPEAL} #{a}{b}") for n, (a, b) in enumerate(PAIRS)]
+    assert any(suspects(posts))
+    assert not any(excluded(posts))
 
 
 def test_every_hour_counts_anew() -> None:

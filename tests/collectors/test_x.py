@@ -11,7 +11,9 @@ import yaml
 from collectors.collector import Batch, CollectorError
 from collectors.mention import Author, Mention
 from collectors.outbound import Outbound
-from collectors.x import XCollector, XSettings, posted_at, read_post
+from collectors.x import XCollector
+from collectors.x_posts import posted_at, read_post
+from collectors.x_settings import XSettings
 from tests.collectors.networks import Asked, Network, Reply, XNetwork
 from tests.shared_data import shared
 
@@ -221,8 +223,10 @@ def test_a_sample_ends_at_its_size_and_says_that_it_is_not_all() -> None:
         posted = [network.post(UNTIL - timedelta(minutes=n), "acmeair") for n in range(250)]
         mentions, last = sweep(network, {}, XSettings(counts=False, posts_per_poll=200))
     assert len(mentions) == 200
-    assert last.complete_until is None
-    assert last.cursor == {"since_id": max(posted, key=int)}
+    begin = NOW - timedelta(days=7) + timedelta(minutes=2)
+    assert last.missed == (begin, UNTIL - timedelta(minutes=199)), "what lies behind is unknown, and not less talk"
+    assert last.complete_until == NOW - timedelta(seconds=30)
+    assert last.cursor == {"since_id": max(posted, key=int), "unread_from": begin.isoformat()}
 
 
 def test_a_cursor_older_than_the_network_reaches_is_replaced_by_a_time() -> None:

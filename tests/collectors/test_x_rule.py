@@ -6,8 +6,9 @@ import pytest
 from collectors.collector import Batch, CollectorError
 from collectors.outbound import Outbound
 from collectors.query import parse
-from collectors.x import XCollector, XSettings
+from collectors.x import XCollector
 from collectors.x_rule import Rule, rule
+from collectors.x_settings import XSettings
 from tests.collectors.networks import XNetwork
 
 NOW = datetime(2026, 3, 8, 12, 0, 40, tzinfo=UTC)

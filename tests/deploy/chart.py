@@ -15,6 +15,12 @@ EVERYTHING: Object = {
     "metrics": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}},
     "podDisruptionBudget": {"enabled": True},
     "xBearerToken": {"value": "a-bearer-token"},
+    "sourceKeys": {"values": {"FORESHOCK_YOUTUBE_API_KEY": "a-youtube-key"}},
+    "hookSecrets": {"values": {"FORESHOCK_HOOK_FACEBOOK_SECRET": "a-hook-secret"}},
+    "channelSecrets": {"values": {"FORESHOCK_CHANNEL_SLACK": "a-channel-secret"}},
+    "proxy": {"value": "http://me:a-proxy-password@proxy.example:3128"},
+    "publicUrl": "https://foreshock.example",
+    "sentiment": "/models/sentiment",
     "allowHosts": ["intranet.example", "10.1.2.3"],
     "config": {"brands": [{"name": "acme-air", "query": '"acme air" OR acmeair'}]},
 }

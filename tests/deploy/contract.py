@@ -12,6 +12,8 @@ METRICS: dict[str, tuple[str, ...]] = {
     "foreshock_collector_lag_seconds": ("source",),
     "foreshock_collector_cost_dollars_total": ("source",),
     "foreshock_notifications_total": ("channel", "outcome"),
+    "foreshock_notifications_missed_total": (),
+    "foreshock_auditor_heartbeat_seconds": (),
     "foreshock_ingest_max_lag_seconds": (),
     "foreshock_ingest_waiting_entries": (),
     "foreshock_dead_letters": (),

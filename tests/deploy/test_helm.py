@@ -139,6 +139,10 @@ def test_secrets_reach_containers_by_reference_only() -> None:
         "admin-key": "an-admin-key",
         "redis-url": EXTERNAL["redis"]["url"],
         "x-bearer-token": "a-bearer-token",
+        "proxy": "http://me:a-proxy-password@proxy.example:3128",
+        "FORESHOCK_YOUTUBE_API_KEY": "a-youtube-key",
+        "FORESHOCK_HOOK_FACEBOOK_SECRET": "a-hook-secret",
+        "FORESHOCK_CHANNEL_SLACK": "a-channel-secret",
     }
     others = json.dumps([found for found in rendered.objects if found["kind"] != "Secret"]) + rendered.notes
     assert [key for key, value in kept.items() if value in others] == []
@@ -149,9 +153,11 @@ def test_secrets_reach_containers_by_reference_only() -> None:
 
 
 def test_each_role_is_given_only_the_secrets_it_needs(full: Rendered) -> None:
-    assert set(references(full, "api")) == {"FORESHOCK_REDIS_URL", "FORESHOCK_ADMIN_KEY"}
-    assert set(references(full, "worker")) == {"FORESHOCK_REDIS_URL"}
-    assert set(references(full, "collect")) == {"FORESHOCK_REDIS_URL", "FORESHOCK_X_BEARER_TOKEN"}
+    store, channel = "FORESHOCK_REDIS_URL", "FORESHOCK_CHANNEL_SLACK"
+    assert set(references(full, "api")) == {store, "FORESHOCK_ADMIN_KEY", "FORESHOCK_HOOK_FACEBOOK_SECRET", channel}
+    assert set(references(full, "worker")) == {store, "FORESHOCK_PROXY", channel}
+    sources = {"FORESHOCK_X_BEARER_TOKEN", "FORESHOCK_YOUTUBE_API_KEY"}
+    assert set(references(full, "collect")) == {store, "FORESHOCK_PROXY", *sources}
 
 
 def test_secrets_that_exist_are_used_and_none_is_made() -> None:
@@ -160,6 +166,10 @@ def test_secrets_that_exist_are_used_and_none_is_made() -> None:
             "adminKey": {"existingSecret": "keys"},
             "redis": {"existingSecret": "store"},
             "xBearerToken": {"existingSecret": "x"},
+            "sourceKeys": {"existingSecret": "sources"},
+            "hookSecrets": {"existingSecret": "hooks"},
+            "channelSecrets": {"existingSecret": "channels"},
+            "proxy": {"existingSecret": "way-out"},
             "configSecret": "brands",
         }
     )
@@ -168,6 +178,10 @@ def test_secrets_that_exist_are_used_and_none_is_made() -> None:
     assert references(rendered, "api")["FORESHOCK_ADMIN_KEY"] == {"name": "keys", "key": "admin-key"}
     assert references(rendered, "worker")["FORESHOCK_REDIS_URL"] == {"name": "store", "key": "redis-url"}
     assert references(rendered, "collect")["FORESHOCK_X_BEARER_TOKEN"] == {"name": "x", "key": "x-bearer-token"}
+    assert references(rendered, "worker")["FORESHOCK_PROXY"] == {"name": "way-out", "key": "proxy"}
+    assert rendered.container("collect")["envFrom"] == [{"secretRef": {"name": "sources"}}]
+    assert rendered.container("api")["envFrom"] == [{"secretRef": {"name": name}} for name in ("hooks", "channels")]
+    assert rendered.container("worker")["envFrom"] == [{"secretRef": {"name": "channels"}}]
     volumes = {volume["name"]: volume for volume in rendered.pods()["api"]["spec"]["volumes"]}
     assert volumes["config"]["secret"] == {"secretName": "brands"}
     assert "get secret keys" in rendered.notes
@@ -212,7 +226,11 @@ def test_sentinel_or_cluster_and_what_is_promised_reach_every_role(url: str) -> 
 def test_allowed_hosts_reach_every_role(full: Rendered) -> None:
     for component in ROLES:
         literal = {e["name"]: e["value"] for e in full.container(component)["env"] if "value" in e}
-        assert literal == {"FORESHOCK_ALLOW_HOSTS": "intranet.example,10.1.2.3"}
+        assert literal == {
+            "FORESHOCK_ALLOW_HOSTS": "intranet.example,10.1.2.3",
+            "FORESHOCK_PUBLIC_URL": "https://foreshock.example",
+            "FORESHOCK_SENTIMENT": "/models/sentiment",
+        }
 
 
 @pytest.mark.parametrize("fsync", ["always", "everysec"])

@@ -51,7 +51,7 @@ class Bench:
     def __init__(self, store: Store, network: Network, out: Outbound) -> None:
         self.store, self.network, self.clock = store, network, Watch()
         self.registry = Registry(store)
-        settings = Settings(x_bearer_token="let-me-in", x_base_url=network.url)
+        settings = Settings(x_bearer_token="let-me-in", x_base_url=network.url, hackernews_base_url=network.url)
         self.collection = Collection(store, self.clock, self.registry, out, settings)
 
     async def watch(self, *names: str, **source: Any) -> "Bench":
@@ -284,7 +284,7 @@ def test_a_source_without_its_key_says_what_to_set(store_url: str) -> None:
             collection = Collection(store, Watch(), registry, out, Settings(name="me"))
             await collection._look()
             await collection._look()
-            findings = [finding.what for finding in await _inside(store)]
+            findings = [finding.what for finding in await _inside(store, Settings())]
             assert "x of acme: X needs a bearer token; set FORESHOCK_X_BEARER_TOKEN" in findings
 
     with_store(store_url, body)

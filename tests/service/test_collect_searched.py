@@ -7,7 +7,7 @@ from service.counts import read
 from service.ingest import drained
 from service.store import Store
 from service.worker import Worker
-from tests.collectors.searched_networks import DiscourseNetwork
+from tests.collectors.searched_networks import DiscourseNetwork, HackerNewsNetwork
 from tests.service.live import with_store
 from tests.service.test_collect import MINUTE, Bench, bench
 
@@ -41,4 +41,22 @@ def test_two_brands_read_a_forum_once_and_edits_and_deletions_change_their_count
             assert [await counted(b, brand) for brand in ("acme", "bravo")] == [1, 0]
 
     with DiscourseNetwork() as network:
+        with_store(store_url, body)
+
+
+def test_an_edit_that_the_search_no_longer_finds_is_taken_out_of_the_counts(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        async with bench(store, network) as b:
+            await b.watch("acme", type="hackernews")
+            network.post(MINUTE - timedelta(minutes=5), "acme is late")
+            network.post(MINUTE - timedelta(minutes=6), "acme again")
+            await b.turn()
+            assert await counted(b, "acme") == 2
+            b.move(minutes=2)
+            del network.posts[1001]
+            network.items[1001]["text"] = "never mind"
+            await b.turn()
+            assert await counted(b, "acme") == 1
+
+    with HackerNewsNetwork() as network:
         with_store(store_url, body)

@@ -45,7 +45,7 @@ class Listening:
     async def poll(self) -> None:
         """Poll every collector once, and count what it gave."""
         for name, collector in (await self.collectors()).items():
-            collector._stay = collector._silence = 0.2
+            collector._stay, collector._silence, collector._connected = 0.2, 2.0, 0.1  # one batch
             await Polls(self.collection.way(name), name, collector).turn()
         worker = asyncio.create_task(Worker(self.store, At(), "w").run())
         await drained(self.store, self.door.registry.brands)

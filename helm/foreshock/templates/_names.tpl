@@ -42,6 +42,14 @@ true
 - name: FORESHOCK_ACCEPT
   value: {{ .Values.accept | quote }}
 {{- end }}
+{{- with .Values.publicUrl }}
+- name: FORESHOCK_PUBLIC_URL
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.sentiment }}
+- name: FORESHOCK_SENTIMENT
+  value: {{ . | quote }}
+{{- end }}
 {{- with .Values.allowHosts }}
 - name: FORESHOCK_ALLOW_HOSTS
   value: {{ join "," . | quote }}

@@ -1,0 +1,59 @@
+"""What one collector may spend for many brands: the ledger holds a reservation for each, under the brand's own caps."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from collectors.collector import Price
+from service import keys
+from service.clock import Clock
+from service.ledger import CapReached, Ledger, Reservation
+from service.polling import short
+from service.store import Store
+from service.suspicion import suspicion
+
+SUSPICIOUS_AHEAD = 3.0
+"""Days of the money that is left that a stream may use in advance while an episode is open, as a search's posts may."""
+
+
+@dataclass
+class BrandsPurse:
+    """A reservation stays while nothing of it was spent, so that a quiet brand costs the store nothing.
+
+    What a process held that died stays charged: it may have been spent.
+    """
+
+    store: Store
+    ledger: Ledger
+    clock: Clock
+    name: str
+    source: str
+    _held: dict[str, Reservation] = field(default_factory=dict)
+
+    async def fill(self, prices: Mapping[str, Price], spent: Mapping[str, float]) -> Mapping[str, str]:
+        """Settle what brands have `spent` since, and put `prices` aside for those that have spent, or are new.
+
+        Brands without a price give back what they hold. Returns why not, by brand, where a cap does not allow it.
+        """
+        for brand in spent.keys() - self._held.keys():
+            with suppress(CapReached):  # posts that were under way when their brand's money ended
+                self._held[brand] = await self._reserve(brand, Price(spent[brand]))
+        for brand in [brand for brand in self._held if brand in spent or brand not in prices]:
+            await self.ledger.settle(self._held.pop(brand), self.source, spent.get(brand, 0.0))
+        refused: dict[str, str] = {}
+        for brand, price in prices.items():
+            if price.most and brand not in self._held:
+                try:
+                    self._held[brand] = await self._reserve(brand, price)
+                except CapReached as reached:
+                    refused[brand] = str(reached)
+        return refused
+
+    async def _reserve(self, brand: str, price: Price) -> Reservation:
+        """Put money aside under a name of the brand's own, since a name holds one reservation at a time."""
+        now = await self.clock.now()
+        if price.paced:
+            heed = await suspicion(self.store, brand, now)
+            price = replace(price, ahead=price.ahead + (SUSPICIOUS_AHEAD - price.ahead) * heed)
+        held = keys.SEPARATOR.join((short(self.name), self.source, brand))
+        return await self.ledger.reserve(held, self.source, brand, price, now)

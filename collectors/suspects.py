@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from collectors.near_copies import bands_of, signature_of, words
+from collectors.near_copies import FARMED_ROWS, bands_of, signature_of, words
 from collectors.spam import looks_spam
 
 Reason = Literal["links and tags", "copied text", "posts too often", "empty account", "young account", "generated name"]
@@ -22,8 +22,12 @@ In an outcry many write nearly the same by themselves: in a simulated one, from 
 and hours in them, a third of the posts are beyond the third near copy, and 6 % beyond the 20th.
 """
 
-DOUBTFUL_COPIES, DOUBTFUL_NEAR_COPIES = 1, 3
-"""The same for an author whose account is empty, young or has a generated name."""
+DOUBTFUL_COPIES, DOUBTFUL_NEAR_COPIES = 1, 1
+"""The same for an author whose account is empty, young or has a generated name, of near copies by such authors alone:
+nobody's own word is taken out for what a farm writes like it."""
+
+BURST = 20
+"""Near copies in an hour, all by such authors, from which none of them is anybody's own word."""
 
 POSTS = 10
 """Posts of one author in an hour that count: beyond that many it is still one voice."""
@@ -65,19 +69,28 @@ class Post:
 
 
 def suspect(
-    author: Mapping[str, Any] | None, source: str, at: float, *, spam: bool, copy: int = 1, near: int = 1, post: int = 1
+    author: Mapping[str, Any] | None,
+    source: str,
+    at: float,
+    *,
+    spam: bool,
+    copy: int = 1,
+    near: int = 1,
+    farmed: int = 1,
+    post: int = 1,
 ) -> frozenset[Reason]:
     """Reasons for which a mention is suspected, none where it is not.
 
     `author` has `id`, `name` and `followers` as far as known; `at` is its publication (POSIX seconds); `spam` is what
-    the text alone shows; in its hour it is the `copy`-th copy and the `near`-th near copy of a text, and the `post`-th
-    of its author.
+    the text alone shows; in its hour it is the `copy`-th copy and the `near`-th near copy of a text, the `farmed`-th of
+    those by doubtful authors, and the `post`-th of its author.
     """
     doubts = doubts_of(author, source, at)
     reasons: set[Reason] = set()
     if spam:
         reasons.add("links and tags")
-    if copy > (DOUBTFUL_COPIES if doubts else COPIES) or near > (DOUBTFUL_NEAR_COPIES if doubts else NEAR_COPIES):
+    copied = copy > (DOUBTFUL_COPIES if doubts else COPIES) or near > NEAR_COPIES
+    if copied or (doubts and farmed > DOUBTFUL_NEAR_COPIES):
         reasons.add("copied text")
     if post > POSTS:
         reasons.add("posts too often")
@@ -103,23 +116,48 @@ def doubts_of(author: Mapping[str, Any] | None, source: str, at: float) -> froze
 def suspects(posts: Sequence[Post]) -> list[frozenset[Reason]]:
     """Give for each post the reasons for which it is suspected; the order of `posts` makes no difference.
 
-    Copies and an author's posts are counted within hours of the clock, by publication.
+    Copies and an author's posts are counted within hours of the clock, by publication. Of a burst all are suspected,
+    its first too.
     """
-    found: list[frozenset[Reason]] = [frozenset()] * len(posts)
+    return [_suspect(post, signs) for post, signs in zip(posts, _signs(posts), strict=True)]
+
+
+def excluded(posts: Sequence[Post]) -> list[bool]:
+    """Tell for each post whether the counts leave it out: they keep what is suspected only as people's near copy."""
+    return [bool(_suspect(post, {**signs, "near": 1})) for post, signs in zip(posts, _signs(posts), strict=True)]
+
+
+def _suspect(post: Post, signs: Mapping[str, int]) -> frozenset[Reason]:
+    return suspect(post.author, post.source, post.at, spam=looks_spam(post.text), **signs)
+
+
+def _signs(posts: Sequence[Post]) -> list[dict[str, int]]:
+    """Count for each post which copy, near copy, near copy by doubtful authors and post of its author it is."""
+    farms = [_farmed(post) for post in posts]
+    sizes = Counter(band for bands in farms for band in bands)
+    found: list[dict[str, int]] = [{}] * len(posts)
     seen: Counter[tuple[Any, ...]] = Counter()
     for place in sorted(range(len(posts)), key=lambda n: (posts[n].at, posts[n].source, posts[n].id)):
         post = posts[place]
         hour = int(post.at // HOUR)
-        copy = near = often = 1
+        signs = {"copy": 1, "near": 1, "farmed": 1, "post": 1}
         if not post.repost:
             said = words(post.text)
-            copy = _nth(seen, [(hour, "copy", signature_of(said))])
-            near = _nth(seen, [(hour, "near", band) for band in bands_of(said)])
+            burst = any(sizes[band] >= BURST for band in farms[place])
+            signs["copy"] = _nth(seen, [(hour, "copy", signature_of(said))])
+            signs["near"] = _nth(seen, [(hour, "near", band) for band in bands_of(said)])
+            signs["farmed"] = max(BURST if burst else 1, _nth(seen, farms[place]))
         if post.author and not (post.repost or post.desk):
-            often = _nth(seen, [(hour, "post", post.source, post.author["id"])])
-        spam = looks_spam(post.text)
-        found[place] = suspect(post.author, post.source, post.at, spam=spam, copy=copy, near=near, post=often)
+            signs["post"] = _nth(seen, [(hour, "post", post.source, post.author["id"])])
+        found[place] = signs
     return found
+
+
+def _farmed(post: Post) -> list[tuple[Any, ...]]:
+    """Return by what a post is known as a near copy by a doubtful author, nothing where it is by nobody like that."""
+    if post.repost or not doubts_of(post.author, post.source, post.at):
+        return []
+    return [(int(post.at // HOUR), "farmed", band) for band in bands_of(words(post.text), FARMED_ROWS)]
 
 
 def _nth(seen: Counter[tuple[Any, ...]], values: list[tuple[Any, ...]]) -> int:

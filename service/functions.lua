@@ -19,6 +19,7 @@ local HOT = 2 * 3600      -- a minute this young is named by itself when it chan
 local TIDY = 900          -- in one minute of so many seconds what is too old is looked for: its text is gone by itself
 -- How many copies of one text without a repost mark count in an hour, the earliest; of accounts that are doubtful fewer.
 local COPIES, DOUBTFUL_COPIES = 3, 1
+local BURST = 20          -- near copies by doubtful accounts in an hour from which none of them counts; else the earliest
 local POSTS = 10          -- of one author that count in an hour, the earliest
 local LOUD, ANGRY = 5000, 500  -- followers of an author, thousandths of P(negative): from both on it is a loud angry voice
 local VOICES_AGE = 35 * DAY  -- how long those are kept: as long as a brand's usual is learned from
@@ -346,17 +347,18 @@ local function pack_earliest(found)
   return table.concat(parts)
 end
 
--- What a mention shares with others that are not voices of their own: its text, its author. Gives the names under which
--- an hour knows them, false where it shares nothing.
+-- What a mention shares with others that are not voices of their own: its text, its author, and, of a doubtful one, what
+-- near copies share. Gives the names under which an hour knows them, false where it shares nothing.
 local function shared(row)
-  return row[13] ~= 0 and row[13], row[18] == 1 and 'a' .. string.format('%.0f', row[14])
+  local near = row[19]
+  return row[13] ~= 0 and row[13], row[18] == 1 and 'a' .. string.format('%.0f', row[14]), near and near ~= '' and near
 end
 
 -- The earliest mentions of all that some rows share, each in its hour.
 local function read_copies(batch, rows)
   for _, row in ipairs(rows) do
-    local text, author = shared(row)
-    if text or author then
+    local text, author, near = shared(row)
+    if text or author or near then
       local hour = floor(row[4] / 3600)
       local key = batch.tag .. ':g:' .. row[1] .. ':' .. hour
       local seen = batch.copies[key]
@@ -366,6 +368,9 @@ local function read_copies(batch, rows)
       end
       if text then seen.names[#seen.names + 1] = text end
       if author then seen.names[#seen.names + 1] = author end
+      if near then
+        for band in string.gmatch(near, '%S+') do seen.names[#seen.names + 1] = 'n' .. band end
+      end
     end
   end
   for key, seen in pairs(batch.copies) do
@@ -392,37 +397,63 @@ local function exclude(batch, brand, source, key)
   batch.changed[key] = record[2]
 end
 
--- Puts a mention among the earliest ones, where it belongs; those that it pushes beyond their limit count no more. Gives
--- its rank.
-local function put_among(batch, row, seen, name, limit, most)
+-- Takes a mention out of the earliest ones; gives what stood there, nil where it is none of them.
+local function take_from(earliest, key)
+  for place, other in ipairs(earliest) do
+    if other[4] == key then return table.remove(earliest, place) end
+  end
+end
+
+-- Puts a mention among the earliest ones, where it belongs; those that it pushes beyond their limit count no more. Another
+-- version of it may be there: it stays where it is earliest. Says whether it is itself one too many.
+local function put_among(batch, row, seen, name, limit, most, known)
   local brand, source, key, at = row[1], row[2], row[3], row[4] % 3600
   local earliest, rank = unpack_earliest(seen.earliest[name]), 1
+  if known and earliest[1][4] == '' then return false end  -- of schema 1: it may be one of those without a name
+  local other = take_from(earliest, key)
+  if other then at, limit = math.min(at, other[1]), math.min(limit, other[2]) end
   while earliest[rank] and (earliest[rank][1] < at or (earliest[rank][1] == at and earliest[rank][4] < key)) do
     rank = rank + 1
   end
-  if rank > most then return rank end
+  if rank > most then return true end
   table.insert(earliest, rank, {at, limit, source, key})
   for after = rank + 1, #earliest do
-    local other = earliest[after]
-    if after == other[2] + 1 then exclude(batch, brand, other[3], other[4]) end
+    local pushed = earliest[after]
+    if after == pushed[2] + 1 then exclude(batch, brand, pushed[3], pushed[4]) end
   end
   earliest[most + 1] = nil
   seen.earliest[name], seen.more[name] = pack_earliest(earliest), true
-  return rank
+  return rank > limit
 end
 
 -- Whether a mention is one too many of those that share `name`, of which `limit` count if they are like it and `most` at
--- all. Which of them count is the same in whatever order they come.
-local function too_many(batch, row, name, limit, most)
-  local seen = batch.copies[batch.tag .. ':g:' .. row[1] .. ':' .. floor(row[4] / 3600)]
+-- all. Which of them count is the same in whatever order they come. `known`: it may have come before.
+local function too_many(batch, row, seen, name, limit, most, known)
   local packed, at = seen.earliest[name], row[4] % 3600
   local number, last = struct.unpack('>BH', packed)
-  if number > 0 and at <= last then return put_among(batch, row, seen, name, limit, most) > limit end
+  if number > 0 and (known or at <= last) then return put_among(batch, row, seen, name, limit, most, known) end
   if number >= most then return true end
   seen.earliest[name] = struct.pack('>BH', number + 1, at) .. string.sub(packed, LAST + 1)
     .. entry_of(at, limit, row[2], row[3])
   seen.more[name] = true
   return number + 1 > limit
+end
+
+-- Whether a doubtful author's mention is a near copy of an earlier one by such an author, or one of a burst, of which the
+-- first does not count either.
+local function too_near(batch, row, seen, near, known)
+  local earliest, found = seen.earliest, false
+  for band in string.gmatch(near, '%S+') do
+    local name = 'n' .. band
+    local before = string.byte(earliest[name])
+    if too_many(batch, row, seen, name, 1, BURST, known) then found = true end
+    if string.byte(earliest[name]) >= BURST then
+      found = true
+      local first = before < BURST and unpack_earliest(earliest[name])[1]
+      if first then exclude(batch, row[1], first[3], first[4]) end
+    end
+  end
+  return found
 end
 
 local function write_copies(batch)
@@ -474,12 +505,15 @@ local function write(batch)
   if #dirty > 0 then redis.call('SADD', batch.tag .. ':dirty', unpack(dirty)) end
 end
 
-local function excluded(batch, row)
+local function excluded(batch, row, known)
   if row[12] == 1 then return 1 end
-  local text, author = shared(row)
-  local copied = text and too_many(batch, row, text, row[17] == 1 and DOUBTFUL_COPIES or COPIES, COPIES)
-  local often = author and too_many(batch, row, author, POSTS, POSTS)
-  return (copied or often) and 1 or 0
+  local text, author, near = shared(row)
+  if not (text or author or near) then return 0 end
+  local seen = batch.copies[batch.tag .. ':g:' .. row[1] .. ':' .. floor(row[4] / 3600)]
+  local copied = text and too_many(batch, row, seen, text, row[17] == 1 and DOUBTFUL_COPIES or COPIES, COPIES, known)
+  local often = author and too_many(batch, row, seen, author, POSTS, POSTS, known)
+  local alike = near and too_near(batch, row, seen, near, known)
+  return (copied or often or alike) and 1 or 0
 end
 
 local function unlabel(tag, key, brand)
@@ -491,6 +525,23 @@ end
 local function unlabel_all(tag, key)
   for _, member in ipairs(redis.call('ZRANGEBYLEX', tag .. ':labelled', '[' .. key .. ':', '(' .. key .. ';')) do
     unlabel(tag, key, string.sub(member, #key + 2))
+  end
+end
+
+-- Asks for a deleted mention to be taken out of the episodes that quote it: service/quoted.py does, which reads JSON.
+local function unquote(tag, key)
+  for _, member in ipairs(redis.call('ZRANGEBYLEX', tag .. ':quoted', '[' .. key .. ':', '(' .. key .. ';')) do
+    redis.call('HINCRBY', tag .. ':taken', member, 1)
+  end
+end
+
+-- Notes which mentions (KEYs between spaces) an episode quotes, and asks for those to go that were taken out meanwhile.
+local function quote(tag, brand, id, quoted)
+  for key in string.gmatch(quoted, '%S+') do
+    redis.call('ZADD', tag .. ':quoted', 0, key .. ':' .. id)
+    local packed = redis.call('GET', tag .. ':r:' .. key)
+    local record = packed and cmsgpack.unpack(packed)[brand]
+    if record and not record[3] then redis.call('HINCRBY', tag .. ':taken', key .. ':' .. id, 1) end
   end
 end
 
@@ -519,18 +570,24 @@ local function count_one(batch, row, known)
   local brand, source, key, at, updated, deleted, scored, negative, spread, positive, sentiment, _, _, author, reach,
     text = unpack(row)
   local counted = known and known[3]
-  if known and known[1] >= updated then return nil end
+  if known and known[1] >= updated then
+    -- An older version has its place among the copies all the same, as it would have had in time.
+    if deleted == 0 and known[1] > updated and excluded(batch, row, true) == 1 then
+      exclude(batch, brand, source, key)
+    end
+    return nil
+  end
   if deleted == 1 then
     if counted then return take_out(batch, brand, source, key, known, updated) end
     return not known and {updated, at} or nil
   end
-  local mine = of_brand(batch, brand)
+  local mine, out = of_brand(batch, brand), excluded(batch, row, known)
   if counted then
+    if known[3] == 1 then out = 1 end  -- one version too many is enough
     bump(batch, brand, source, known, -1)
     hear(batch, brand, key, known, -1)
     unlabel_edited(batch.tag, key, brand, text)
   end
-  local out = counted or excluded(batch, row)
   local record = {updated, at, out, scored, negative, spread, positive, reach, author}
   bump(batch, brand, source, record, 1)
   hear(batch, brand, key, record, 1)
@@ -602,13 +659,17 @@ local function count(keys, args)
   for _, row in ipairs(rows) do
     local brand, key = row[1], row[3]
     local known, done = records[key], false
-    if row[6] == 1 then unlabel_all(batch.tag, key) end
+    if row[6] == 1 then
+      unlabel_all(batch.tag, key)
+      unquote(batch.tag, key)
+    end
     if brand == '' then
       local first = redis.call('XRANGE', keys[1], '-', '+', 'COUNT', 1)[1]
       done = count_elsewhere(batch, row, known, first and first[1] ~= entry)
     elseif was_taken_out(known, brand, row[5]) then
       known[brand] = known[brand] or {known[''][1], row[4]}
       changed[key] = row[4]
+      if row[6] == 0 then excluded(batch, row, true) end
     else
       local record = count_one(batch, row, known[brand])
       if record then known[brand], done = record, true end
@@ -690,12 +751,13 @@ local function changed(keys, args)
 end
 redis.register_function{function_name = 'fs_changed', callback = changed, flags = {'allow-oom'}}
 
--- episode EPISODES_HASH | FENCE BRAND KIND ID VERSION EPISODE OPENED ALARM EVENT: stores an episode's change, the
+-- episode EPISODES_HASH | FENCE BRAND KIND ID VERSION EPISODE OPENED ALARM EVENT QUOTED: stores an episode's change, the
 -- alarm's state that led to it and the event to be told, in one step. FENCE is '' where a person acts. VERSION is the
--- one that was read (0: new); another one stored meanwhile is a conflict. EVENT '' tells nothing.
+-- one that was read (0: new); another one stored meanwhile is a conflict, and so is a second open one of a KIND. EVENT
+-- '' tells nothing. QUOTED are the mentions that the episode quotes.
 local function episode(keys, args)
   local tag = tag_of(keys[1])
-  local fence, brand, kind, id, version, episode, opened, alarm, event = unpack(args)
+  local fence, brand, kind, id, version, episode, opened, alarm, event, quoted = unpack(args)
   if fence ~= '' and tonumber(redis.call('GET', tag .. ':fence') or '0') > tonumber(fence) then
     return redis.error_reply('FENCED a newer ticker has taken over')
   end
@@ -704,9 +766,16 @@ local function episode(keys, args)
     local stored = redis.call('HGET', keys[1], id)
     local has = stored and cjson.decode(stored).version or 0
     if has ~= tonumber(version) then return redis.error_reply('CONFLICT the episode was changed meanwhile') end
+    local on = cjson.decode(episode).state ~= 'resolved'
+    local open = on and redis.call('HGET', watch, kind .. SEP .. 'episode')
+    local other = open and open ~= id and redis.call('HGET', keys[1], open)
+    if other and cjson.decode(other).state ~= 'resolved' then
+      return redis.error_reply('CONFLICT another episode of the brand is open')
+    end
     redis.call('HSET', keys[1], id, episode)
     redis.call('ZADD', tag .. ':episodes:opened', opened, id)
-    if cjson.decode(episode).state ~= 'resolved' then
+    quote(tag, brand, id, quoted)
+    if on then
       redis.call('HSET', watch, kind .. SEP .. 'episode', id)
     elseif fence ~= '' then
       redis.call('HDEL', watch, kind .. SEP .. 'episode')  -- a person's word does not end the alarm itself
@@ -721,6 +790,57 @@ local function episode(keys, args)
   return ''
 end
 redis.register_function{function_name = 'fs_episode', callback = episode, flags = {'allow-oom'}}
+
+-- freeze FROZEN | BRAND ID CONTENT QUOTED SECONDS WAS: keeps what belongs to an episode for so long, and notes which
+-- mentions it quotes. WAS is the SHA-1 of what it replaces, '' where that is all the same. Gives 0 where it was another.
+local function freeze(keys, args)
+  local brand, id, content, quoted, seconds, was = unpack(args)
+  if was ~= '' and redis.sha1hex(redis.call('GET', keys[1]) or '') ~= was then return 0 end
+  redis.call('SET', keys[1], content, 'EX', seconds)
+  quote(tag_of(keys[1]), brand, id, quoted)
+  return 1
+end
+redis.register_function{function_name = 'fs_freeze', callback = freeze, flags = {'allow-oom'}}
+
+local function comes_after(one, other)
+  local ms, number = string.match(one, '^(%d+)%-(%d+)$')
+  local other_ms, other_number = string.match(other, '^(%d+)%-(%d+)$')
+  if ms ~= other_ms then return tonumber(ms) > tonumber(other_ms) end
+  return tonumber(number) > tonumber(other_number)
+end
+
+-- reword EVENTS_STREAM | GROUP ENTRY CHANGED TEXT ENTRY CHANGED TEXT ...: takes events out of the log whose text is CHANGED
+-- ('1'). Those that GROUP has not settled are put in again at its end, in this order, as TEXT: none is lost, and none is
+-- told twice. Gives how many were taken out.
+local function reword(keys, args)
+  local group, last, gone = args[1], '0-0', 0
+  for _, found in ipairs(redis.call('XINFO', 'GROUPS', keys[1])) do
+    local of = {}
+    for i = 1, #found, 2 do of[found[i]] = found[i + 1] end
+    if of['name'] == group then last = of['last-delivered-id'] end
+  end
+  for i = 2, #args, 3 do
+    local entry, changed, text = args[i], args[i + 1] == '1', args[i + 2]
+    local pending = #redis.call('XPENDING', keys[1], group, entry, entry, 1) > 0
+    local waits = pending or comes_after(entry, last)
+    if (changed or waits) and redis.call('XDEL', keys[1], entry) == 1 then
+      if pending then redis.call('XACK', keys[1], group, entry) end
+      if waits then redis.call('XADD', keys[1], '*', 'event', text) end
+      if changed then gone = gone + 1 end
+    end
+  end
+  return gone
+end
+redis.register_function{function_name = 'fs_reword', callback = reword, flags = {'allow-oom'}}
+
+-- taken QUOTED | MEMBER TIMES: forgets a quotation that was taken out, unless that was asked for again since (TIMES).
+local function taken(keys, args)
+  local asked = tag_of(keys[1]) .. ':taken'
+  if redis.call('HGET', asked, args[1]) ~= args[2] then return 0 end
+  redis.call('HDEL', asked, args[1])
+  return redis.call('ZREM', keys[1], args[1])
+end
+redis.register_function{function_name = 'fs_taken', callback = taken, flags = {'allow-oom'}}
 
 -- label LABELS_HASH | BRAND KEY LABEL MOST: keeps what a person said of a kept mention, or, where LABEL is '', takes that
 -- back. Gives how many labels the brand has; -1 where the mention is not kept, -2 where there are MOST already.

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from collectors.annotate import Annotation
+from collectors.near_copies import FARMED_ROWS, bands
 from collectors.suspects import doubts_of
 from service import keys
 from service.clock import posix
@@ -19,7 +20,8 @@ class Row(msgspec.Struct, array_like=True, frozen=True):
     both in thousandths; `signature` (52 bits) is shared by copies of the text, 0 where copies mean nothing; `author` is
     48 bits of a hash; `text` is the annotated mention as JSON; `doubtful` says that the author's account is empty,
     young or with a generated name; `voiced` that the author is known and writes for themselves: many in an hour are
-    still one voice. The store's functions know no binary strings, and no integers beyond 53 bits.
+    still one voice; `near` names what near copies of a doubtful author's text share with it, in words of hexadecimal
+    digits, none of anybody else's. The store's functions know no binary strings, and no integers beyond 53 bits.
     """
 
     brand: str
@@ -40,6 +42,7 @@ class Row(msgspec.Struct, array_like=True, frozen=True):
     text: str
     doubtful: int = 0
     voiced: int = 0
+    near: str = ""
 
 
 DESKS = frozenset({"article", "ticket"})
@@ -61,6 +64,7 @@ def row(brand: str, mention: Mapping[str, Any], note: Annotation | None) -> Row:
     # Of a mention without an author nobody knows that one hand wrote others too.
     wrote = author["id"] if author else f"\0{identity}"
     copied = note.signature if mention.get("repost_of") is None else None  # a repost is known to be a copy
+    doubtful = copied is not None and bool(doubts_of(author, source, at))
     return Row(
         brand=brand,
         source=source,
@@ -78,8 +82,9 @@ def row(brand: str, mention: Mapping[str, Any], note: Annotation | None) -> Row:
         author=int.from_bytes(hashlib.blake2b(f"{source}\0{wrote}".encode(), digest_size=6).digest()),
         reach=author.get("followers") or 0,
         text=_text(brand, mention, note),
-        doubtful=int(copied is not None and bool(doubts_of(author, source, at))),
+        doubtful=int(doubtful),
         voiced=int(bool(author) and mention.get("repost_of") is None and mention.get("kind") not in DESKS),
+        near=" ".join([f"{band:x}" for band in bands(mention.get("text", ""), FARMED_ROWS)]) if doubtful else "",
     )
 
 

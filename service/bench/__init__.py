@@ -9,6 +9,7 @@ NAMES = (
     "ingest",
     "count",
     "annotate",
+    "spam",
     "labels",
     "sentiment",
     "tweets",

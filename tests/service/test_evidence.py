@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from collectors.annotate import annotate
+from collectors.near_copies import BANDS
 from service.clock import posix
 from service.evidence import gather, suspicion
 from service.row import row
@@ -101,7 +102,7 @@ def test_accounts_are_told_beside_the_reasons(store_url: str) -> None:
         ]
         await post(store, farm)
         reasons = (await evidence(store))["suspected"]["reasons"]
-        assert reasons == {"copied text": 6, "empty account": 6, "generated name": 6}
+        assert reasons == {"copied text": 8, "empty account": 8, "generated name": 8}
 
     with_store(store_url, body)
 
@@ -149,7 +150,10 @@ def test_a_row_says_by_what_copies_are_known_and_whether_its_author_is_doubtful(
     found = row("acme", said, annotate(APPEAL))
     assert found.signature == row("acme", said, annotate(f"{APPEAL} #1 @anna")).signature > 0
     assert (found.doubtful, row("acme", mention(APPEAL, START), annotate(APPEAL)).doubtful) == (1, 0)
-    assert row("acme", {**said, "repost_of": "1"}, annotate(APPEAL)).signature == 0
+    assert len(found.near.split()) == BANDS
+    assert row("acme", mention(APPEAL, START), annotate(APPEAL)).near == "", "of others it costs nothing"
+    repost = row("acme", {**said, "repost_of": "1"}, annotate(APPEAL))
+    assert (repost.signature, repost.near) == (0, "")
 
 
 @pytest.mark.parametrize("angry", [False, True])

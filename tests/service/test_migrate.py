@@ -53,7 +53,8 @@ def row(old: dict[str, Any], **change: Any) -> Row:
     return Row(
         m["brand"], m["source"], keys.identity(m["source"], m["id"]), m["at"], m["updated"], m["deleted"], m["scored"],
         negative, round(negative * (1000 - negative) / 1000), m["positive"], m["sentiment"], m["spam"],
-        (int(m["signature"] or "0", 16) >> 12) or 1, int.from_bytes(wrote.digest()), m["reach"], m["text"],
+        (int(m["signature"], 16) >> 12) or 1 if m["signature"] else 0, int.from_bytes(wrote.digest()), m["reach"],
+        m["text"],
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from service.deadletters import CountOne, Entry, bury, deadly, decoded, one_by_o
 from service.own_models import OwnModels
 from service.row import Row, row
 from service.store import Store, mended
+from service.takedown import take_down
 
 GROUP = keys.COUNTERS
 READ = 2
@@ -33,8 +34,9 @@ CLAIM_IDLE_MS = 15_000
 FORGET_IDLE_MS = 3_600_000
 """A consumer that holds nothing and has not been heard of for this long is forgotten: each start makes a new name."""
 BLOCK_MS = 500
-TURNS = 2
-"""Reads under way at a time: while the store counts what one gave, that of the other is annotated."""
+TURNS = 4
+"""Reads under way at a time: while the store counts what some gave, that of another is annotated. With two, one waits
+for the other a third of the time."""
 
 log = logging.getLogger("foreshock.worker")
 
@@ -108,6 +110,7 @@ class Worker:
 
     async def _take_over(self) -> None:
         """Take over what others hold for too long, and forget those who hold nothing and are gone."""
+        await take_down(self._store, keys.all_shards())
         claims = [("XAUTOCLAIM", s, GROUP, self._name, CLAIM_IDLE_MS, "0-0", "COUNT", 32) for s in self._streams]
         claimed = zip(self._streams, await self._store.pipe(claims), strict=True)
         await self._take([(stream, *entry) for stream, (_, entries, *_) in claimed for entry in entries], again=True)
@@ -157,6 +160,8 @@ class Worker:
         await purge(self._store, [(tag_of(s), row.key) for s, _, rows in entries for row in rows if row.deleted])
         calls = [("FCALL", "fs_count", 1, s, GROUP, i, now, _rows.encode(rows)) for s, i, rows in entries]
         await self._store.pipe(calls)
+        if gone := [tag_of(s) for s, _, rows in entries if any(row.deleted for row in rows)]:
+            await take_down(self._store, gone)
 
     async def _counted(self, stream: Any, identity: Any, waiting: Waiting) -> bool:
         """Count one entry; say whether the store's function took it."""

@@ -31,8 +31,8 @@ CONNECTIONS = 16
 """Requests under way at a time, at full load."""
 MORE_CONNECTIONS = 16
 """At a constant rate a request must not wait for the answer of another."""
-WARM_UP = 8
-"""Requests before the clock starts: models are loaded and queries compiled with the first."""
+KNOWN_SECONDS = 60.0
+"""Seconds in which the service must have looked at each brand once."""
 LAST_LOOKS = 2.0
 """Seconds that the watch has to find what was counted last."""
 STUCK = 30.0
@@ -109,9 +109,10 @@ async def _loaded(service: Running, load: Load, names: list[str], arguments: arg
         await watch_brands(store, names)
         clients = [Client(service) for _ in range(MORE_CONNECTIONS)]
         session = Session(service, store, load, clients)
-        for _ in range(WARM_UP):
-            await clients[0].post(load.take())
+        # Every process that answers compiles the queries with its first request.
+        await asyncio.gather(*(client.post(load.take()) for client in clients))
         await settled(store)
+        await _known(store, names)
         posted, matched = load.posted, load.expected().total()
         before, commands_before = service.processor_seconds(), await _commands(store)
         seconds = await session.as_fast_as_it_answers(arguments.seconds)
@@ -170,6 +171,15 @@ async def watch_brands(store: Store, names: list[str]) -> None:
     await store.pipe([("HSET", keys.BRANDS, b.name, b.model_dump_json()) for b in brands])
     await store.do("INCR", keys.VERSION)
     await Registry(store).refresh()
+
+
+async def _known(store: Store, names: list[str]) -> None:
+    """Wait until the service has looked at every brand: that it does once, however long it runs."""
+    until = time.monotonic() + KNOWN_SECONDS
+    while not all(await store.pipe([("EXISTS", keys.state(name)) for name in names])):
+        if time.monotonic() > until:
+            raise BenchError(f"after {KNOWN_SECONDS:.0f} s the service has not looked at every brand")
+        await asyncio.sleep(0.5)
 
 
 async def _commands(store: Store) -> dict[str, float]:

@@ -1,19 +1,23 @@
 """From what the detectors found to an episode: opened, escalated, kept up to date, resolved."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
 from detectors.growth import Growth
 from detectors.verdict import Verdict
-from service import keys, voices
+from service import keys, policy, voices
 from service.clock import iso
-from service.episode import Ahead, Episode, new_id
+from service.doubts import sentence
+from service.episode import Ahead, Episode, Kind, Span, new_id
 from service.evidence import gather, suspicion
-from service.moved import sentence
-from service.policy import OPENS, severity
+from service.policy import OPENS, Standing
+from service.severity import Spread, carrying, doubled, grade, most, rates
 from service.watcher import Watcher
+
+Content = dict[str, Any]
+"""Fields of an episode that a look gives."""
 
 METHOD = (
     "robust seasonal forecast per source (level, time of day, day of week); negative binomial tail of the count, for "
@@ -28,6 +32,10 @@ ANGRY = {"revolt", "voice"}
 BY = "foreshock"
 UPDATE_SECONDS = 600.0
 """An open episode is told again, at the most this often, while it only goes on."""
+WORSE_POINTS = 5.0
+"""Score points, three times rarer, from which it is told at once."""
+OTHERS_SECONDS, MOST_OTHERS = 3600.0, 10
+"""What opened this near in time may be one event; so many brands are named."""
 
 
 def at(instant: float) -> datetime:
@@ -59,20 +67,61 @@ def _proof(verdict: Verdict, worst: float, evidence: dict[str, Any]) -> dict[str
 async def _surroundings(watcher: Watcher, start: float, end: float, now: float, detector: str) -> dict[str, Any]:
     """Return what an episode from `start` to `end` shows beside the verdict: evidence, growth, completeness."""
     brand = watcher.brand
-    told = watcher.minutes.completeness(now)
     hour = watcher.minutes.last_hour(now)
     evidence = await gather(watcher.store, brand.name, brand.query, start, end, angry=detector in ANGRY)
     evidence["voice"] = await voices.widest(watcher.store, brand.name, start, end)
     evidence["excluded"] = int(hour["excluded"])
     evidence["moved_together"] = dict(watcher.moved)
+    evidence["others"] = others(watcher, now)
     if hour["scored"]:
         raw = round(hour["negative"] / hour["scored"], 4)
         evidence["negative_share"] = {"raw": raw, "corrected": watcher.negative_share(now)}
     return {
         "evidence": evidence,
         "growth": _ahead(watcher.growth(detector, start, end)),
-        "completeness": {s: {"ratio": t["ratio"], "complete_until": iso(t["complete_until"])} for s, t in told.items()},
+        "completeness": _completeness(watcher, now),
     }
+
+
+def _completeness(watcher: Watcher, now: float) -> dict[str, dict[str, Any]]:
+    told = watcher.minutes.completeness(now)
+    return {s: {"ratio": t["ratio"], "complete_until": iso(t["complete_until"])} for s, t in told.items()}
+
+
+def others(watcher: Watcher, now: float) -> list[str]:
+    """Return the brands whose crisis is open and began within an hour of this one's, the nearest in time first."""
+    opened = watcher.standing.get("crisis", Standing()).opened_at or now
+    apart = sorted(
+        (abs(standing.opened_at - opened), other.brand.name)
+        for other in watcher.everybody()
+        if (standing := other.standing.get("crisis")) is not None
+        and standing.opened_at is not None
+        and abs(standing.opened_at - opened) <= OTHERS_SECONDS
+        and other is not watcher
+        and not over(other.episode.get("crisis"))
+    )
+    return [name for _, name in apart[:MOST_OTHERS]]
+
+
+def over(episode: Episode | None) -> bool:
+    """Whether a person resolved an episode whose alarm goes on."""
+    return episode is not None and episode.state == "resolved"
+
+
+def _graded(verdict: Verdict, around: Content) -> Content:
+    """Return severity and rule of what was found, with what surrounds it."""
+    evidence, growth = around["evidence"], around["growth"]
+    usual = min(verdict.expected / verdict.observed, 1.0) if verdict.observed > 0 else 1.0
+    reached = (1.0 - usual) * evidence["reach"]
+    spread = Spread(
+        doubling=growth.doubling_minutes if growth is not None and growth.high is not None else None,
+        reached=max(reached, verdict.observed) if verdict.detector == "voice" else reached,
+        sources=carrying(evidence["sources"]),
+        languages=carrying(evidence["languages"]),
+        authors=round((1.0 - usual) * evidence["authors"]),
+    )
+    graded = grade(verdict.score, spread)
+    return {"severity": graded.degree, "severity_rule": graded.rule}
 
 
 def _ahead(growth: Growth | None) -> Ahead | None:
@@ -96,60 +145,104 @@ def _minutes(seconds: float) -> float | None:
     return round(seconds / 60, 1) if isfinite(seconds) else None
 
 
-async def opened(watcher: Watcher, verdict: Verdict, end: float, now: float, late: str | None = None) -> Episode:
-    """Return a new crisis of the brand: what was found at `end`, told at `now` (POSIX seconds); `late` says why so."""
-    name = watcher.brand.name
-    start = watcher.onset(verdict, end)
+async def found(
+    watcher: Watcher, verdicts: Sequence[Verdict], start: float, end: float, now: float, late: str | None = None
+) -> Content:
+    """Return what an episode shows that began at `start` and was found at `end`, told at `now` (POSIX seconds).
+
+    `verdicts` are of one look, the leading first; `late` says why it is told so late.
+    """
+    verdict = verdicts[0]
     around = await _surroundings(watcher, start, end, now, verdict.detector)
-    proof = _proof(verdict, verdict.score, around["evidence"])
-    proof["reason"] += f"; {late}" if late else ""
+    content = _proof(verdict, verdict.score, around["evidence"]) | around | _graded(verdict, around)
+    content["reason"] += f"; {late}" if late else ""
+    return content | {"paged_rate": rates(verdicts)}
+
+
+def begun(watcher: Watcher, kind: Kind, last: Episode | None, content: Content, start: float, now: float) -> Episode:
+    """Return the brand's new episode, or the `last` one reopened, which began at `start` and is told at `now`."""
+    name, reason = watcher.brand.name, content["reason"]
+    if last is not None:
+        ended = last.ended or last.updated_at
+        spans = [*last.earlier, Span(start=last.began, end=max(ended, last.began))]
+        first = last.evidence.get("first_mentions")
+        evidence = content["evidence"] | ({"first_mentions": first} if first else {})
+        change = {**content, "evidence": evidence, "returned_at": at(start), "earlier": spans}
+        return last.told(at(now), "episode.reopened", BY, f"it is back; {reason}", **change)
     episode = Episode(
-        id=new_id(keys.shard(name), now, name),
+        id=new_id(keys.shard(name), now, name if kind == "crisis" else f"{name}-{kind}"),
         version=0,
-        kind="crisis",
+        kind=kind,
         brand=name,
-        severity=severity(verdict.score),
         opened_at=at(now),
         started_at=at(start),
         updated_at=at(now),
         budget=watcher.brand.budget,
         replay_command=_replay(watcher, now),
-        **proof,
-        **around,
+        **content,
     )
-    return episode.told(at(now), "episode.opened", BY, proof["reason"])
+    return episode.told(at(now), "episode.opened", BY, reason)
 
 
-async def went_on(watcher: Watcher, episode: Episode, verdict: Verdict, now: float, escalated: bool) -> Episode | None:
-    """Return an open episode with the newest proof; None where there is nothing new to tell."""
-    if episode.state == "resolved" and not escalated:
+async def went_on(watcher: Watcher, episode: Episode, verdicts: Sequence[Verdict], now: float) -> Episode | None:
+    """Return an open episode with the newest proof; None where there is nothing new to tell.
+
+    It pages again where it is more severe, or twice as much as at the last page. What a person resolved stays quiet
+    until then.
+    """
+    verdict = verdicts[0]
+    paged = episode.paged_at or episode.opened_at
+    twice = doubled(verdict, episode.paged_rate, paged.timestamp(), now)
+    quiet = over(episode)
+    rarer = policy.severity(verdict.score) > episode.severity
+    worse = verdict.score >= episode.score + WORSE_POINTS
+    due = not 0.0 <= now - episode.updated_at.timestamp() < UPDATE_SECONDS
+    if not (twice or rarer or (not quiet and (worse or due))):
         return None
-    worse = verdict.score >= episode.score + 5.0
-    if not escalated and not worse and now - episode.updated_at.timestamp() < UPDATE_SECONDS:
-        return None
-    start = episode.started_at.timestamp()
-    change = await _surroundings(watcher, start, now, now, verdict.detector)
+    change = await _surroundings(watcher, episode.began.timestamp(), now, now, verdict.detector)
     change["evidence"]["first_mentions"] = episode.evidence.get("first_mentions", [])
     if verdict.score >= episode.score:
         change |= _proof(verdict, verdict.score, change["evidence"])
-    if not escalated:
+    graded = _graded(verdict, change)
+    severer = graded["severity"] > episode.severity
+    if severer:
+        change |= graded
+    if not (severer or twice):
         return episode.told(at(now), "episode.updated", BY, None, **change)
-    reopened = {"state": "open", "closed_at": None, "calm_at": None} if episode.state == "resolved" else {}
-    change["severity"] = max(episode.severity, severity(verdict.score))
-    return episode.told(at(now), "episode.escalated", BY, change.get("reason", verdict.reason), **change, **reopened)
+    why = [f"severity {graded['severity_rule']}"] if severer else []
+    why += ["twice as many a minute as when it was last told"] if twice else []
+    note = "; ".join([*why, change.get("reason", verdict.reason)])
+    change["paged_rate"] = rates(verdicts)
+    return episode.told(at(now), "episode.reopened" if quiet else "episode.escalated", BY, note, **change)
 
 
-async def rejudged(watcher: Watcher, episode: Episode, verdict: Verdict, now: float, *, lower: bool) -> Episode:
-    """Return an open episode after late data changed what it rests on, `verdict` being the worst of it as known now.
+async def woken(watcher: Watcher, episode: Episode, verdicts: Sequence[Verdict], now: float) -> Episode:
+    """Return an episode whose snooze is over while it goes on, with what is known of it now."""
+    change: Content = {}
+    if verdicts:
+        change = await _surroundings(watcher, episode.began.timestamp(), now, now, verdicts[0].detector)
+        change["evidence"]["first_mentions"] = episode.evidence.get("first_mentions", [])
+        change["paged_rate"] = rates(verdicts)
+    reason = verdicts[0].reason if verdicts else episode.reason
+    return episode.told(at(now), "episode.woken", BY, f"the snooze is over and it goes on; {reason}", **change)
+
+
+async def rejudged(
+    watcher: Watcher, episode: Episode, verdicts: Sequence[Verdict], now: float, *, lower: bool
+) -> Episode:
+    """Return an open episode after late data changed what it rests on, `verdicts` being the worst of it as known now.
 
     Nobody is paged for it: the severity that it shows is what would have been told at once. `lower` lets it fall.
     """
-    start = episode.started_at.timestamp()
+    verdict, start = verdicts[0], episode.began.timestamp()
     change = await _surroundings(watcher, start, now, now, verdict.detector)
+    change["paged_rate"] = most(episode.paged_rate, rates(verdicts))
     note = watcher.late.words()
     if verdict.score > episode.score or (lower and verdict.score < episode.score):
         change |= _proof(verdict, verdict.score, change["evidence"])
-        change["severity"] = max(severity(verdict.score), 1)
+        graded = _graded(verdict, change)
+        if lower or graded["severity"] > episode.severity:
+            change |= graded
         note += f"; what is known now scores {verdict.score:.0f} ({verdict.reason})"
     if lower and verdict.score < OPENS:
         note += f", which is below the {OPENS:.0f} that opens an episode"
@@ -158,10 +251,7 @@ async def rejudged(watcher: Watcher, episode: Episode, verdict: Verdict, now: fl
 
 async def annotated(watcher: Watcher, episode: Episode, verdict: Verdict | None, now: float) -> Episode:
     """Return an episode that is over after late data came for its time; `verdict` is the worst of it as known now."""
-    start, end = (
-        episode.started_at.timestamp(),
-        (episode.calm_at or episode.closed_at or episode.updated_at).timestamp(),
-    )
+    start, end = episode.began.timestamp(), (episode.ended or episode.updated_at).timestamp()
     brand = watcher.brand
     evidence = await gather(watcher.store, brand.name, brand.query, start, end, angry=episode.detector in ANGRY)
     change: dict[str, Any] = {
@@ -174,7 +264,7 @@ async def annotated(watcher: Watcher, episode: Episode, verdict: Verdict | None,
 
 def resolved(episode: Episode, now: float, why: str) -> Episode:
     """Return an episode after it ended by itself."""
-    return episode.told(at(now), "episode.resolved", BY, why, state="resolved", closed_at=at(now), calm_at=at(now))
+    return episode.told(at(now), "episode.resolved", BY, why, calm_at=at(now))
 
 
 def calmed(episode: Episode, now: float) -> Episode:
@@ -182,38 +272,28 @@ def calmed(episode: Episode, now: float) -> Episode:
     return episode.model_copy(update={"version": episode.version + 1, "calm_at": at(now)})
 
 
-def blind(watcher: Watcher, told: float, every: float, now: float) -> Episode:
-    """Return a new blind episode: so little is known that calm can't be told from silence."""
-    name = watcher.brand.name
+def unseen(watcher: Watcher, told: float, every: float, now: float) -> Content:
+    """Return what a blind episode shows: so little is known that calm can't be told from silence."""
     silent = [s for s, t in watcher.minutes.completeness(now).items() if (t["ratio"] or 0.0) < 0.5]
-    reason = f"only {100 * told / every:.0f} % of what is expected can be seen; silent: {', '.join(silent) or 'none'}"
-    episode = Episode(
-        id=new_id(keys.shard(name), now, f"{name}-blind"),
-        version=0,
-        kind="blind",
-        brand=name,
-        severity=1,
-        detector="blind",
-        score=50.0,
-        opened_at=at(now),
-        started_at=at(now),
-        updated_at=at(now),
-        observed=_number(told),
-        expected=_number(every),
-        low=_number(every / 2),
-        high=_number(every),
-        p_value=None,
-        window_seconds=3600.0,
-        method="share of the expected mentions of the last hour whose sources have told all they will",
-        reason=reason,
-        budget=watcher.brand.budget,
-        completeness={
-            s: {"ratio": t["ratio"], "complete_until": iso(t["complete_until"])}
-            for s, t in watcher.minutes.completeness(now).items()
-        },
-        replay_command=_replay(watcher, now),
-    )
-    return episode.told(at(now), "episode.opened", BY, reason)
+    seen, who = 100 * told / every, ", ".join(silent) or "none"
+    return {
+        "severity": 1,
+        "severity_rule": "1 of 5: being blind has one degree",
+        "detector": "blind",
+        "score": 50.0,
+        "observed": _number(told),
+        "expected": _number(every),
+        "low": _number(every / 2),
+        "high": _number(every),
+        "p_value": None,
+        "window_seconds": 3600.0,
+        "method": "share of the expected mentions of the last hour whose sources have told all they will",
+        "reason": "; ".join(
+            filter(None, (f"only {seen:.0f} % of what is expected can be seen; silent: {who}", sentence(watcher.moved)))
+        ),
+        "evidence": {},
+        "completeness": _completeness(watcher, now),
+    }
 
 
 def _replay(watcher: Watcher, end: float) -> str:

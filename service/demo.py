@@ -23,6 +23,7 @@ import httpx
 from collectors.simulate import CAMPAIGN_NAME, TIMEZONE, Recording, Truth, recording
 from collectors.simulated_text import QUERY
 from service.demo_alert import alert_text, event_line
+from service.lifecycle import PAGES
 from service.mention_file import mentions
 from service.replay import ReplayError, Tally, WayIn, connect, progress_bar, replay_on_clock
 from service.tether import end, tethered
@@ -33,6 +34,9 @@ START = datetime(2025, 9, 8, 13, 0, tzinfo=UTC)
 DAYS = 10.0
 READY_SECONDS = 30.0
 """Longest wait for the service to come up; it takes one or two seconds."""
+
+ALERTS = {"episode.opened", "episode.reopened"}
+"""Events that tell of a crisis that was not there a moment ago."""
 
 LAST_EVENTS_SECONDS = 1.0
 """Time for events that are still on their way when the recording has ended."""
@@ -178,9 +182,9 @@ def _tell(event: dict[str, Any], shown: set[str]) -> None:
     if event["id"] in shown:
         return
     shown.add(event["id"])
-    if event["type"] == "episode.opened":
+    if event["type"] in ALERTS:
         print(f"{alert_text(event)}\n", flush=True)
-    elif event["type"] in {"episode.escalated", "episode.resolved"}:
+    elif event["type"] in PAGES | {"episode.resolved"}:
         print(event_line(event), flush=True)
 
 
@@ -206,15 +210,15 @@ async def _counted(client: httpx.AsyncClient, truth: Truth) -> int:
 def judge(truth: Truth, episodes: list[dict[str, Any]]) -> Verdict:
     """Compare crisis episodes with the truth: simulated minutes to the revolt's alert, and alerts without a revolt.
 
-    An episode that opened before the revolt counts as false, and so does each of its escalations before it.
+    What opened or was back before the revolt counts as false, and so does each escalation before it.
     """
     crises = [e for e in episodes if e["kind"] == "crisis"]
-    opened = sorted(datetime.fromisoformat(e["opened_at"]) for e in crises)
+    log = [entry for episode in crises for entry in episode["log"]]
+    opened = sorted(datetime.fromisoformat(entry["at"]) for entry in log if entry["type"] in ALERTS)
     caught = [at for at in opened if at >= truth.revolt.start]
     escalated = [
         entry
-        for episode in crises
-        for entry in episode["log"]
+        for entry in log
         if entry["type"] == "episode.escalated" and datetime.fromisoformat(entry["at"]) < truth.revolt.start
     ]
     delay = (caught[0] - truth.revolt.start) / timedelta(minutes=1) if caught else None

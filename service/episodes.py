@@ -1,10 +1,11 @@
 """Episodes in the store: every change is one atomic step with the event that tells of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from service import keys
-from service.episode import Episode, State, event_of, open_first, shard_of
+from service.episode import Episode, Kind, State, event_of, names, open_first, shard_of
+from service.quotes import quoted_keys
 from service.store import Conflict, Store
 
 RETRIES = 5
@@ -22,17 +23,35 @@ class Episodes:
         text = await self._store.do("HGET", keys.episodes(tag), identity) if tag else None
         return Episode.model_validate_json(text) if text else None
 
+    async def many(self, identities: Sequence[str]) -> list[Episode | None]:
+        """Return episodes in one round trip, None for those that are not there."""
+        tags = [shard_of(identity) for identity in identities]
+        asked = [("HGET", keys.episodes(tag or ""), i) for tag, i in zip(tags, identities, strict=True)]
+        return [Episode.model_validate_json(text) if text else None for text in await self._store.pipe(asked)]
+
+    async def newest(self, brand: str, kind: Kind) -> Episode | None:
+        """Return the brand's episode of a kind that opened last."""
+        tag = keys.shard(brand)
+        ((ids),) = await self._ids([tag], "+inf")
+        for identity in (i.decode() for i in ids):
+            if names(identity, brand, kind):
+                episode = await self.get(identity)
+                if episode and (episode.brand, episode.kind) == (brand, kind):
+                    return episode
+        return None
+
     async def save(self, episode: Episode, fence: int | str = "", alarm: str = "", tell: bool = True) -> None:
         """Store an episode's next version, with the alarm's state that led to it, and the event that tells of it.
 
         Raises:
-            Conflict: another version was stored meanwhile.
+            Conflict: another version was stored meanwhile, or another episode of the kind is open.
             Fenced: a newer ticker has taken over.
         """
         event = event_of(episode).model_dump_json() if tell else ""
         await self._store.call(
             "fs_episode", keys.episodes(keys.shard(episode.brand)), fence, episode.brand, episode.kind, episode.id,
             episode.version - 1, episode.model_dump_json(), episode.opened_at.timestamp(), alarm, event,
+            " ".join(quoted_keys(episode.evidence)),
         )  # fmt: skip
 
     async def save_alarm(self, brand: str, kind: str, alarm: str, fence: int) -> None:
@@ -42,9 +61,9 @@ class Episodes:
             Fenced: a newer ticker has taken over.
         """
         key = keys.episodes(keys.shard(brand))
-        await self._store.call("fs_episode", key, fence, brand, kind, "", 0, "", 0, alarm, "")
+        await self._store.call("fs_episode", key, fence, brand, kind, "", 0, "", 0, alarm, "", "")
 
-    async def change(self, identity: str, change: Callable[[Episode], Episode]) -> Episode | None:
+    async def change(self, identity: str, change: Callable[[Episode], Episode], tell: bool = True) -> Episode | None:
         """Apply `change` to the newest version, again where somebody else was quicker; None where there is none."""
         for _ in range(RETRIES):
             episode = await self.get(identity)
@@ -52,7 +71,7 @@ class Episodes:
                 return None
             changed = change(episode)
             try:
-                await self.save(changed)
+                await self.save(changed, tell=tell)
             except Conflict:
                 continue
             return changed

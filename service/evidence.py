@@ -52,6 +52,7 @@ async def gather(store: Store, brand: str, query: str, start: float, now: float,
     earlier = [m for m in reversed(_telling(before, angry)) if _posted(m) >= start - EARLIER]
     subject = _subject(telling, risen)
     first = [m for m in earlier + telling if subject & set(terms(m["text"]))] or telling
+    followers = {m["author"]["id"]: m["author"].get("followers") or 0 for m in telling if m.get("author")}
     return {
         "first_mentions": [brief(m) for m in first[:FIRST]],
         "top_mentions": [brief(m) for m in sorted(telling, key=_weight, reverse=True)[:FIRST]],
@@ -60,6 +61,8 @@ async def gather(store: Store, brand: str, query: str, start: float, now: float,
         "sources": dict(Counter(m["source"] for m in inside).most_common(TOP)),
         "languages": dict(Counter(m.get("language") or "unknown" for m in inside).most_common(TOP)),
         "mentions": len(inside),
+        "authors": len(followers),
+        "reach": sum(followers.values()),
         "suspected": _suspected(inside),
     }
 
@@ -77,7 +80,8 @@ def _once(texts: list[str]) -> list[str]:
 def _suspected(mentions: list[dict[str, Any]]) -> dict[str, Any]:
     """Return which part of the mentions does not look like one person's own word, and why."""
     found = suspects([_post(m) for m in mentions])
-    copied = [m["text"] for m, reasons in zip(mentions, found, strict=True) if "copied text" in reasons]
+    copied = [m for m, reasons in zip(mentions, found, strict=True) if "copied text" in reasons]
+    shown = [copied[place] for place in originals([m["text"] for m in copied])[:COPIED]]
     why: Counter[Reason] = Counter(reason for reasons in found for reason in reasons)
     number = sum(map(bool, found))
     return {
@@ -85,7 +89,8 @@ def _suspected(mentions: list[dict[str, Any]]) -> dict[str, Any]:
         "mentions": number,
         "of": len(found),
         "reasons": dict(why.most_common()),
-        "texts": [text[:QUOTED] for text in _once(copied)[:COPIED]],
+        "texts": [m["text"][:QUOTED] for m in shown],
+        "posts": [{"source": m["source"], "id": m["id"]} for m in shown],
     }
 
 

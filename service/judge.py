@@ -1,20 +1,19 @@
 """One look at one brand: scores to standing, standing to episodes, and the state that people and Prometheus see."""
 
-import json
 from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
 from detectors import fleet
 from detectors.looks import Looks
+from detectors.scan import HOUR
 from detectors.series import Floats
-from service import crisis, late
+from service import crisis, following, late
 from service.asking import ask
 from service.changes import AGAIN_SECONDS
 from service.clock import iso
-from service.episode import Kind
+from service.episode import KINDS, Kind
 from service.policy import Event, Standing, follow
-from service.store import Conflict
 from service.watcher import Watcher
 
 LONGEST_LOOK = 60.0
@@ -47,6 +46,7 @@ async def look(
             continue
         if await watcher.minutes.silences(watcher.watch, now, watcher.utc_offset(now)):
             watcher.learns_at = 0.0  # what was taken for calm teaches nothing
+    await following.read_open(watchers)
     due = [watcher for watcher in watchers if watcher.knows]
     while due:
         asked = [ask(watcher, first, now) for watcher in due]
@@ -54,13 +54,26 @@ async def look(
         more = []
         for watcher, (one, ends, before) in zip(due, asked, strict=True):
             found = Looks(ends, {}) if one is None else watcher.listened(next(answers))
-            if await _follow(watcher, found, ends, before, first, fence):
+            if await take(watcher, found, ends, before, first, now, fence):
                 more.append(watcher)
-            else:
-                await _blind(watcher, now, fence)
         due = more
     for watcher in watchers:
         watcher.looked_at = now
+
+
+async def take(watcher: Watcher, found: Looks, ends: Floats, before: int, first: float, now: float, fence: int) -> bool:
+    """Take what was found at `ends`, of which the first `before` were judged before; say whether more is to be asked.
+
+    Raises:
+        Conflict: an episode is changed by too many at once.
+        Fenced: a newer ticker has taken over.
+    """
+    if await _follow(watcher, found, ends, before, first, fence):
+        return True
+    await _blind(watcher, now, fence)
+    for kind in KINDS:
+        await following.go_on(watcher, kind, (), now, fence)  # a snooze ends though nothing is seen
+    return False
 
 
 async def _follow(watcher: Watcher, found: Looks, ends: Floats, before: int, first: float, fence: int) -> bool:
@@ -73,74 +86,46 @@ async def _follow(watcher: Watcher, found: Looks, ends: Floats, before: int, fir
         await late.judge(watcher, found, ends[:before], first, fence)
     scores, flashes = found.score.tolist(), found.flash.tolist()
     for row in range(before, len(ends)):
-        event = await _crisis(watcher, found, row, scores[row], flashes[row], float(ends[row]), first, fence)
+        event = await _alarm(watcher, "crisis", found, row, scores[row], flashes[row], float(ends[row]), first, fence)
         watcher.scores = QUIET | found.scores(row)
         if event == "closed" and row + 1 < len(ends):
             return True
     return False
 
 
-async def _crisis(
-    watcher: Watcher, found: Looks, row: int, score: float, flash: float, end: float, first: float, fence: int
+async def _alarm(
+    watcher: Watcher,
+    kind: Kind,
+    found: Looks,
+    row: int,
+    score: float,
+    flash: float,
+    end: float,
+    first: float,
+    fence: int,
 ) -> Event | None:
-    """Follow the scores of `row`, known up to `end`; nobody hears of it before `first` (POSIX seconds)."""
+    """Follow the scores of a kind at `row`, known up to `end`; nobody hears of it before `first` (POSIX seconds)."""
     seconds = min(end - watcher.looked_until, LONGEST_LOOK)
     watcher.looked_until = end
-    was = watcher.standing.get("crisis", CALM)
+    was = watcher.standing.get(kind, CALM)
     standing, event = follow(was, end, seconds, score, flash)
-    watcher.standing["crisis"] = standing
+    watcher.standing[kind] = standing
+    told = max(end, first)
     if event == "opened":
-        await watcher.save(await crisis.opened(watcher, found.verdicts(row)[0], end, max(end, first)), standing, fence)
+        await following.open_crisis(watcher, kind, found.verdicts(row), end, told, fence)
     elif event == "closed":
-        await _end(watcher, "crisis", end, "an hour of calm", fence)
-    elif standing.opened_at is not None and (event or row == len(found.end) - 1):
-        await _go_on(watcher, found, row, end, event == "escalated", fence)
+        await following.end(watcher, kind, end, "an hour of calm", fence)
+    elif standing.opened_at is not None:
+        if was.calm and not standing.calm:
+            await following.keep_alarm(watcher, kind, fence)  # who takes over must not go on with the old calm
+        await following.go_on(watcher, kind, found.verdicts(row), told, fence)
     return event
-
-
-async def _go_on(watcher: Watcher, found: Looks, row: int, now: float, escalated: bool, fence: int) -> None:
-    """Keep the open episode up to date, and tell when it got worse."""
-    identity, standing = watcher.open.get("crisis"), watcher.standing["crisis"]
-    verdicts = found.verdicts(row)
-    if identity is None or not verdicts:
-        return
-    for _ in range(3):
-        episode = await watcher.episodes.get(identity)
-        if episode is None:
-            return
-        watcher.told_over = episode.state == "resolved" and not escalated
-        changed = await crisis.went_on(watcher, episode, verdicts[0], now, escalated)
-        if changed is None:
-            return
-        try:
-            await watcher.save(changed, standing, fence)
-        except Conflict:
-            continue
-        return
-
-
-async def _end(watcher: Watcher, kind: Kind, now: float, why: str, fence: int) -> None:
-    identity = watcher.open.pop(kind, None)
-    alarm = json.dumps(watcher.standing[kind].as_dict())
-    for _ in range(3):
-        episode = await watcher.episodes.get(identity) if identity else None
-        if episode is None:
-            await watcher.episodes.save_alarm(watcher.brand.name, kind, alarm, fence)
-            return
-        over = episode.state == "resolved"  # by a person, before it was calm
-        ended = crisis.calmed(episode, now) if over else crisis.resolved(episode, now, why)
-        try:
-            await watcher.episodes.save(ended, fence, alarm, tell=not over)
-        except Conflict:
-            continue
-        watcher.told_over = False
-        if kind == "crisis":
-            watcher.closed.append((episode.started_at.timestamp(), now))
-        return
 
 
 async def _blind(watcher: Watcher, now: float, fence: int) -> None:
     """Open a blind episode when too little is seen for long enough, and end it when enough is seen again."""
+    if watcher.risen_until > now - HOUR:  # what is held back was told, and is there to be seen
+        return
     told, every, *_ = watcher.expected_hour(now)
     unseeing = every > 0 and told < BLIND_PART * every
     was = watcher.standing.get("blind", CALM)
@@ -153,17 +138,18 @@ async def _blind(watcher: Watcher, now: float, fence: int) -> None:
     watcher.blind_since = None
     if unseeing:
         watcher.standing["blind"] = Standing(opened_at=now, severity=1)
-        await watcher.save(crisis.blind(watcher, told, every, now), watcher.standing["blind"], fence)
+        await following.begin(watcher, "blind", crisis.unseen(watcher, told, every, now), now, now, now, fence)
     else:
         watcher.standing["blind"] = Standing()
-        await _end(watcher, "blind", now, "enough is seen again", fence)
+        await following.end(watcher, "blind", now, "enough is seen again", fence)
 
 
 def state(watcher: Watcher, now: float) -> dict[str, Any]:
     """Return what the board and `/metrics` show of a brand that was looked at by `now`."""
     hour = watcher.minutes.last_hour(now)
     told, _, low, high = watcher.expected_hour(now)
-    standing = watcher.standing.get("crisis", CALM)
+    episode = watcher.episode.get("crisis")
+    shown = None if crisis.over(episode) else episode
     return {
         "at": iso(now),
         "judged_until": watcher.looked_until,
@@ -173,8 +159,8 @@ def state(watcher: Watcher, now: float) -> dict[str, Any]:
         "expected_lower": low,
         "expected_upper": high,
         "scores": {name: _rounded(score) for name, score in watcher.scores.items()},
-        "severity": standing.severity if standing.opened_at is not None and not watcher.told_over else 0,
-        "episode": None if watcher.told_over else watcher.open.get("crisis"),
+        "severity": shown.severity if shown else 0,
+        "episode": shown.id if shown else None,
         "completeness": watcher.minutes.ratios(now),
         "blind": watcher.standing.get("blind", CALM).opened_at is not None,
     }

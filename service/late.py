@@ -16,14 +16,14 @@ from detectors.looks import Looks
 from detectors.scan import HOUR
 from detectors.series import Floats, Series
 from detectors.verdict import Verdict
-from service import crisis
+from service import crisis, following
 from service.annotations import annotate
 from service.changes import AGAIN_SECONDS, KEPT_SECONDS, Changes
 from service.clock import iso
 from service.counts import read
 from service.episode import Episode
 from service.minutes import LOOKBACK
-from service.policy import OPENS, Standing, follow
+from service.policy import OPENS, Standing, follow, severity
 from service.segment import MINUTE
 from service.store import Conflict
 from service.watcher import Watcher, within
@@ -79,9 +79,8 @@ async def _open(watcher: Watcher, found: Looks, row: int, end: float, now: float
         return
     standing, _ = follow(Standing(), end, 0.0, float(found.score[row]), float(found.flash[row]))
     why = watcher.late.words() if watcher.late else None
-    episode = await crisis.opened(watcher, verdict, end, now, why)
     watcher.standing["crisis"] = standing
-    await watcher.save(episode, standing, fence)
+    await following.open_crisis(watcher, "crisis", found.verdicts(row), end, now, fence, why)
 
 
 async def _rejudge(watcher: Watcher, found: Looks, scores: Floats, opened: float, now: float, fence: int) -> None:
@@ -95,10 +94,10 @@ async def _rejudge(watcher: Watcher, found: Looks, scores: Floats, opened: float
         await _tell(watcher, await crisis.annotated(watcher, episode, verdict, now))
         return
     whole = opened > now - AGAIN_SECONDS  # all that it rests on was judged again
-    changed = await crisis.rejudged(watcher, episode, verdict, now, lower=whole and watcher.late.gone > 0)
-    standing = replace(watcher.standing["crisis"], severity=changed.severity)
-    await watcher.save(changed, standing, fence)
+    changed = await crisis.rejudged(watcher, episode, found.verdicts(row), now, lower=whole and watcher.late.gone > 0)
+    standing = replace(watcher.standing["crisis"], severity=max(severity(changed.score), 1))
     watcher.standing["crisis"] = standing
+    await watcher.save(changed, fence)
 
 
 async def _annotate(watcher: Watcher, now: float) -> None:

@@ -20,7 +20,8 @@ CALM_SECONDS, CALM_LOOKS = 3600.0, 2
 """An hour of calm, and at least two looks, end an episode."""
 
 AFTER_SECONDS = 6 * 3600.0
-"""After an episode only the windows of minutes open another: the slow ones still hold what is left of the last."""
+"""After an episode only the windows of minutes show another rise: the slow ones still hold what is left of the last.
+In the service the episode is reopened by it, and no second one opens."""
 
 ACCEPT_SECONDS, ACCEPT_LOOKS = 2 * 86400.0, 7
 """After two days (and at least seven buckets) what is still high is the new level, and the baseline may learn it."""

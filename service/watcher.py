@@ -3,7 +3,7 @@
 import asyncio
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache, partial
@@ -32,8 +32,10 @@ from service.brand import Brand
 from service.changes import AGAIN_SECONDS, Changes
 from service.corrections import told
 from service.counts import read
+from service.doubts import Doubt, holes, risen_until, ways
 from service.episode import Episode
 from service.episodes import Episodes
+from service.frozen import freeze
 from service.heard import Heard, learn_voices, listened
 from service.holidays_of import around
 from service.minutes import ALL, Minutes
@@ -77,8 +79,9 @@ class Watcher:
     new came, `again` from when on what was judged is judged again. `late` is what came late and was not told yet,
     `forecaster` what was chosen to learn with; None is the robust one. `newest` is how shares are corrected by the
     brand's labels, `correction` how they were when the brand was last fitted: its past and its present are seen alike.
+    `episode` are the open episodes as of the last look, by kind; `everybody` gives all watchers of the process.
     `heard` are loud angry voices of late, `voices` which of them are usual. `moved` are sources of which most brands
-    rise or fall together.
+    rise or fall together, `risen_until` when the last rise of most brands ended.
     """
 
     store: Store
@@ -101,10 +104,12 @@ class Watcher:
     late_told_at: float = 0.0
     again: float | None = None
     scores: dict[str, float] = field(default_factory=dict)
-    told_over: bool = False
+    episode: dict[str, Episode] = field(default_factory=dict)
+    everybody: "Callable[[], Iterable[Watcher]]" = tuple
     heard: Heard = field(default_factory=Heard)
     voices: Voices | None = None
     moved: Mapping[str, str] = field(default_factory=dict)
+    risen_until: float = 0.0
     forecaster: Forecaster | None = None
     newest: Correction | None = None
     correction: Correction | None = None
@@ -149,6 +154,13 @@ class Watcher:
         self.again = min(self.again if self.again is not None else now, changes.start)
         self.late = self.late.joined(changes.ended_by(now - SLACK_SECONDS))
 
+    def suspects(self, found: Sequence[Doubt], now: float) -> None:
+        """Take in what is suspected of sources; what is believed again is judged again."""
+        self.moved, self.risen_until = ways(found, now), risen_until(found)
+        since = self.minutes.doubt(holes(found, self.brand.name, now))
+        if since is not None:
+            self.again = min(self.again if self.again is not None else now, since)
+
     def corrected(self, found: Correction | None) -> None:
         """Take in how shares are corrected; where another model judges from some time on, learn anew before that."""
         old, new = (c.spells if c else () for c in (self.newest, found))
@@ -156,15 +168,17 @@ class Watcher:
             self.learns_at = 0.0
         self.newest = found
 
-    async def save(self, episode: Episode, standing: Standing, fence: int) -> None:
-        """Store an episode's next version with the standing that led to it.
+    async def save(self, episode: Episode, fence: int) -> None:
+        """Store an open episode's next version with where its alarm stands.
 
         Raises:
             Conflict: another version was stored meanwhile.
             Fenced: a newer ticker has taken over.
         """
-        await self.episodes.save(episode, fence, json.dumps(standing.as_dict()))
+        await self.episodes.save(episode, fence, json.dumps(self.standing[episode.kind].as_dict()))
         self.open[episode.kind] = episode.id
+        self.episode[episode.kind] = episode
+        await freeze(self, episode, episode.updated_at.timestamp())
 
     def utc_offset(self, at: float) -> float:
         """Return the brand's local time minus UTC in seconds."""
@@ -239,10 +253,12 @@ class Watcher:
         spans, closed = [], []
         for episode in await self.crises():
             ended = episode.calm_at or (None if episode.id == self.open.get("crisis") else episode.closed_at)
-            start, end = episode.started_at.timestamp(), ended.timestamp() if ended else now
-            if not accepted(start, end, series.step):
-                spans += [(start, end)] if episode.feedback != "false alarm" else []
-                closed += [(start, end)] if ended else []
+            over = [(span.start.timestamp(), span.end.timestamp()) for span in episode.earlier]
+            start, end = episode.began.timestamp(), ended.timestamp() if ended else now
+            for span in [*over, (start, end)]:
+                if not accepted(*span, series.step):
+                    spans += [span] if episode.feedback != "false alarm" else []
+                    closed += [span] if ended or span in over else []
         self.closed = closed + [span for span in self.closed if span[1] >= now and span not in closed]
         return within(series, spans)
 

@@ -10,6 +10,7 @@ from service.api.context import Admin, Ctx
 from service.api.problems import Problem
 from service.episode import Episode, EventType, State
 from service.episodes import Episodes
+from service.lifecycle import Refused
 
 router = APIRouter(prefix="/v1/episodes", tags=["episodes"])
 
@@ -84,7 +85,7 @@ async def get_episode(identity: str, ctx: Ctx, _: Admin) -> Episode:
 @router.post("/{identity}/acknowledge")
 async def acknowledge(identity: str, ctx: Ctx, _: Admin, act: Act | None = None) -> Episode:
     """Say that somebody is at it."""
-    return await _act(ctx, identity, act or Act(), "episode.acknowledged", state="acknowledged", snoozed_until=None)
+    return await _act(ctx, identity, act or Act(), "episode.acknowledged")
 
 
 @router.post("/{identity}/snooze")
@@ -94,7 +95,7 @@ async def snooze(identity: str, act: Snooze, ctx: Ctx, _: Admin) -> Episode:
     until = act.until or now + timedelta(minutes=act.minutes or 60)
     if until <= now:
         raise Problem(422, "until: must lie in the future")
-    return await _act(ctx, identity, act, "episode.snoozed", state="snoozed", snoozed_until=until)
+    return await _act(ctx, identity, act, "episode.snoozed", snoozed_until=until)
 
 
 @router.post("/{identity}/assign")
@@ -112,25 +113,22 @@ async def note(identity: str, act: Note, ctx: Ctx, _: Admin) -> Episode:
 @router.post("/{identity}/feedback")
 async def feedback(identity: str, act: Feedback, ctx: Ctx, _: Admin) -> Episode:
     """Say whether it was a crisis."""
-    return await _act(ctx, identity, act, "episode.feedback", closed_too=True, feedback=act.verdict)
+    return await _act(ctx, identity, act, "episode.feedback", feedback=act.verdict)
 
 
 @router.post("/{identity}/resolve")
 async def resolve(identity: str, ctx: Ctx, _: Admin, act: Act | None = None) -> Episode:
     """Say that it is over."""
+    return await _act(ctx, identity, act or Act(), "episode.resolved")
+
+
+async def _act(ctx: Ctx, identity: str, act: Act, kind: EventType, **change: Any) -> Episode:
     now = datetime.fromtimestamp(await ctx.clock.now(), UTC)
-    return await _act(ctx, identity, act or Act(), "episode.resolved", state="resolved", closed_at=now)
 
-
-async def _act(ctx: Ctx, identity: str, act: Act, kind: EventType, closed_too: bool = False, **change: Any) -> Episode:
-    now = datetime.fromtimestamp(await ctx.clock.now(), UTC)
-
-    def apply(episode: Episode) -> Episode:
-        if episode.state == "resolved" and not closed_too and kind != "episode.noted":
-            raise Problem(409, f"the episode was resolved at {episode.closed_at}")
-        return episode.told(now, kind, act.by, act.note, **change)
-
-    changed = await Episodes(ctx.store).change(identity, apply)
+    try:
+        changed = await Episodes(ctx.store).change(identity, lambda e: e.told(now, kind, act.by, act.note, **change))
+    except Refused as refused:
+        raise Problem(409, str(refused)) from None
     if changed is None:
         raise Problem(404, f"there is no episode {identity!r}")
     return changed

@@ -13,7 +13,7 @@ import numpy as np
 
 from detectors import tail as tails
 from detectors.scan import DAY, HOUR, columns
-from detectors.series import Floats
+from detectors.series import Bools, Floats
 from detectors.tail import Tail, fitted, young
 
 WEEK = 7 * DAY
@@ -34,7 +34,7 @@ least that is believed: talk is burstier than chance (1.0), in every window."""
 HIGH = 0.9
 """Quantile of the block maxima whose distance from their middle is the spread."""
 
-POORER = 1.5
+POORER = 2.0
 """Spreads that `volume` is set back where sentiment is told: alone it is the poorer witness of a crisis."""
 
 LATE = {6 * HOUR: 0.5, DAY: 1.0, 7 * DAY: 1.0}
@@ -45,6 +45,10 @@ SPENT = 1.2
 
 RAREST = 1.0 / 52.0
 """Times a week. What is rarer than once in a year is taken for a crisis: it teaches the tail no more than that."""
+
+VOUCHED = RAREST / 10.0
+"""Times a week. What a person called a false alarm teaches up to heights that come once in ten years: its full height
+but for the wildest, which would double the threshold of a brand of few days by one word."""
 
 CRISES = 0.02
 """Part of the blocks, the highest ones, that have no word in what is rarest: they may be crises."""
@@ -95,12 +99,13 @@ class Calibration:
     """What a brand's past says of how strange is usual, for buckets of `step` seconds.
 
     `blocks` (n, channels) are maxima of blocks of time, newest last, NaN where unknown; `last` is the newest's number.
-    `middle` and `spread` (channels,) are the channels' own, with what is believed of them before.
+    `false` (n,) are the blocks of false alarms, as people said. `middle` and `spread` (channels,) are the channels' own, with what is believed of them before.
     """
 
     step: float
     channels: tuple[Channel, ...] = ()
     blocks: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    false: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
     last: float = -np.inf
     middle: Floats = field(default_factory=lambda: np.empty(0))
     spread: Floats = field(default_factory=lambda: np.empty(0))
@@ -140,8 +145,13 @@ class Calibration:
         """
         return self.scale(self.channels).score(height, budget)
 
-    def learn(self, strange: Mapping[Channel, Floats], times: Floats) -> "Calibration":
-        """The calibration after surprises (n,) by channel were seen at POSIX `times` (n,); NaN teaches nothing."""
+    def learn(
+        self, strange: Mapping[Channel, Floats], times: Floats, false: Bools | None = None
+    ) -> "Calibration":
+        """The calibration after surprises (n,) by channel were seen at POSIX `times` (n,); NaN teaches nothing.
+
+        `false` (n,) are those of false alarms: they teach more than once-a-year heights, up to VOUCHED.
+        """
         channels = tuple(strange)
         seen = np.array(list(strange.values()))
         known = np.isfinite(seen).any(axis=0)
@@ -150,18 +160,19 @@ class Calibration:
         number = np.floor(times[known] / self.seconds)
         starts = np.flatnonzero(np.diff(number, prepend=number[0] - 1.0))
         new = np.fmax.reduceat(seen[:, known], starts, axis=1).T
-        old = self._as(channels)
+        said = np.zeros(len(number), dtype=np.bool_) if false is None else false[known]
+        called = np.logical_or.reduceat(said, starts)
+        old, before = self._as(channels), self.false
         if number[0] == self.last:
             new[0] = np.fmax(new[0], old[-1])
-            old = old[:-1]
+            called[0] |= before[-1]
+            old, before = old[:-1], before[:-1]
         blocks = np.concatenate((old, new))[-BLOCKS_KEPT:]
+        vouched = np.concatenate((before, called))[-BLOCKS_KEPT:]
         middle, spread = _measured(channels, self.seconds, blocks)
         highest = np.nanmax((blocks - middle) / spread - _set_back(channels), axis=1)
-        a_week = WEEK / self.seconds
-        rest = np.sort(highest)[: -max(1, round(CRISES * len(highest)))]
-        most = fitted(rest, a_week).reached(RAREST)
-        own = fitted(np.minimum(highest, most), a_week)
-        return Calibration(self.step, channels, blocks, float(number[-1]), middle, spread, own)
+        tail = _tail(highest, vouched, WEEK / self.seconds)
+        return Calibration(self.step, channels, blocks, vouched, float(number[-1]), middle, spread, tail)
 
     def _as(self, channels: tuple[Channel, ...]) -> Floats:
         """The blocks in the order of `channels`, NaN for those that are new."""
@@ -170,6 +181,14 @@ class Calibration:
         own = {channel: n for n, channel in enumerate(self.channels)}
         unknown = np.full(len(self.blocks), np.nan)
         return np.array([self.blocks[:, own[c]] if c in own else unknown for c in channels]).T
+
+
+def _tail(highest: Floats, false: Bools, a_week: float) -> Tail:
+    """The tail of the highest of every block (n,), those of `false` alarms being vouched for (n,)."""
+    rest = np.sort(highest[~false])
+    common = fitted(rest[: len(rest) - max(1, round(CRISES * len(rest)))], a_week)
+    most = np.where(false, common.reached(VOUCHED), common.reached(RAREST))
+    return fitted(np.minimum(highest, most), a_week)
 
 
 @lru_cache(maxsize=64)

@@ -49,6 +49,10 @@ WEEKLY_DAYS = 13.5
 """Days of history before there is a weekly rhythm: each weekday seen twice, or nearly."""
 
 
+RHYTHM_COUNTS = 600.0
+"""Counts of its own that weigh as much as a lent rhythm: 25 an hour of the day tell an hour that differs by a fifth."""
+
+
 @dataclass(frozen=True)
 class Baseline:
     """What is normal: `rate` in counts a second, and `week` (2016,), the factor of each five minutes from Monday on.
@@ -90,6 +94,23 @@ def totals(
     places, buckets = _buckets_of(start + utc_offset, step, edges, baselines[0].holidays)
     rates = np.array([step * one.rate for one in baselines])
     return np.asarray(rates[:, None] * (np.array([one.week[places] for one in baselines]) @ buckets))
+
+
+def lend(
+    rhythm: Baseline, own: Baseline, expected: Floats, counts: float, start: float, step: float, utc_offset: float = 0.0
+) -> tuple[Baseline, Floats]:
+    """Draw the rhythm of a part of the talk to that of all of it, by how few `counts` the part was fitted to.
+
+    `own` and `expected` (n,) are what `fit` gave of the part's buckets from POSIX `start` on; the same is returned.
+
+    >>> night = Baseline(1.0, np.repeat([0.5, 1.5], 1008))
+    >>> lend(night, Baseline(0.1, np.ones(2016)), np.array([30.0]), 600.0, 0.0, 300.0)[1].tolist()
+    [22.5]
+    """
+    part = counts / (counts + RHYTHM_COUNTS)
+    drawn = Baseline(own.rate, part * own.week + (1.0 - part) * rhythm.week, own.holidays)
+    now, before = (Baseline(1.0, b.week, b.holidays).mean(start, step, len(expected), utc_offset) for b in (drawn, own))
+    return drawn, np.asarray(expected * now / np.maximum(before, 1e-9))
 
 
 def fit(

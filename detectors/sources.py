@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from detectors import robust
 from detectors.forecaster import Forecast, Forecaster
 from detectors.robust import Baseline
 from detectors.series import Bools, Floats, Series
@@ -91,7 +92,10 @@ def fit(
             continue
         negative = None
         if series.negative is not None:
-            negative = forecaster(series.start, series.step, np.where(unknown, np.nan, series.negative), utc_offset)
+            told = np.where(unknown, np.nan, series.negative)
+            negative = forecaster(series.start, series.step, told, utc_offset)
+            if negative is not None:
+                negative = _lent(fitted[0], *negative, told, series, utc_offset)
         normals[name] = Normal(fitted[0], None if negative is None else negative[0])
         past[name] = (fitted[1], None if negative is None else negative[1])
     return normals, _sum(sources, past, unknown)
@@ -128,6 +132,15 @@ def totals(forecast: Forecast, start: float, step: float, edges: tuple[int, ...]
         return forecast.totals(start, step, edges, utc_offset)
     mean = forecast.mean(start, step, edges[-1], utc_offset)
     return np.asarray(np.add.reduceat(mean, edges[:-1]))
+
+
+def _lent(
+    mentions: Forecast, own: Forecast, expected: Floats, told: Floats, series: Series, utc_offset: float
+) -> tuple[Forecast, Floats]:
+    """The forecast of negative mentions, with the rhythm of all where too few were `told` (n,) for their own."""
+    if not (isinstance(mentions, Baseline) and isinstance(own, Baseline)):
+        return own, expected
+    return robust.lend(mentions, own, expected, float(np.nansum(told)), series.start, series.step, utc_offset)
 
 
 def _add(total: Floats, values: Floats, known: Bools, whole: bool) -> None:

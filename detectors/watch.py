@@ -7,6 +7,7 @@ import numpy as np
 
 from detectors import sources, statistic, yearly
 from detectors.calibrate import Calibration, Channel, Scale
+from detectors.feedback import Feedback, unsaid
 from detectors.forecaster import FORECASTERS, Forecaster
 from detectors.looks import Finding, Looks
 from detectors.scan import DAY, HOUR, windows
@@ -107,14 +108,16 @@ def fit(
     previous: Watch | None = None,
     mask: Bools | None = None,
     campaign: Bools | None = None,
+    feedback: Feedback | None = None,
     utc_offset: float = 0.0,
     forecaster: Forecaster = FORECASTERS["robust"],
 ) -> Watch:
     """Learn what is normal from `history` (n,), one series or one a source; NaN is unknown.
 
-    `mask` (n,) are strange buckets, which teach no baseline; `campaign` (n,) those of planned events. `previous` is the
-    watch until now: it judges what came after it, as it did live, and those scores teach the tails. Without it the
-    thresholds are those of a young brand; `rehearse` gives a grown one from history alone.
+    `mask` (n,) are strange buckets, which teach no baseline; `campaign` (n,) those of planned events; `feedback` is what
+    people said of them. `previous` is the watch until now: it judges what came after it, as it did live, and those
+    scores teach the tails. Without it the thresholds are those of a young brand; `rehearse` gives a grown one from
+    history alone.
 
     Raises:
         ValueError: sources differ in their buckets, or the budget is not a positive number.
@@ -135,7 +138,7 @@ def fit(
     if previous is None:
         calibration = Calibration(step)
     else:
-        calibration = _taught(previous, by_source, first, mask, campaign, utc_offset)
+        calibration = _taught(previous, by_source, first, mask, campaign, feedback or unsaid(n), utc_offset)
     years = HISTORY_YEARS * yearly.YEAR if forecaster is yearly.fit else 0.0
     oldest = max(0, n - round(max(HISTORY_SECONDS, HISTORY_STEPS * step, years) / step))
     recent = sources.cut(by_source, oldest, n)
@@ -158,6 +161,7 @@ def rehearse(
     every: float = REFIT_SECONDS,
     mask: Bools | None = None,
     campaign: Bools | None = None,
+    feedback: Feedback | None = None,
     utc_offset: float = 0.0,
     forecaster: Forecaster = FORECASTERS["robust"],
 ) -> Watch:
@@ -177,6 +181,7 @@ def rehearse(
             previous=watch,
             mask=None if mask is None else mask[:last],
             campaign=None if campaign is None else campaign[:last],
+            feedback=None if feedback is None else feedback.rows(0, last),
             utc_offset=utc_offset,
             forecaster=forecaster,
         )
@@ -190,6 +195,7 @@ def _taught(
     first: Series,
     mask: Bools,
     campaign: Bools,
+    feedback: Feedback,
     utc_offset: float,
 ) -> Calibration:
     """The calibration of `watch` after it saw what came since it was fitted."""
@@ -207,7 +213,9 @@ def _taught(
         whole = sources.expect(recent, watch.normals, np.zeros_like(mask), utc_offset)
         storm = _surprises(statistic.measure(whole, watch.spreads, rows, campaign), lengths)
         seen = {key: _one_peak(strange, storm[key], mask, rows) for key, strange in seen.items()}
-    return watch.calibration.learn(seen, first.times()[new:])
+    said = feedback.rows(new, n)
+    seen = {key: np.where(said.left, np.nan, strange) for key, strange in seen.items()}
+    return watch.calibration.learn(seen, first.times()[new:], said.false)
 
 
 def _one_peak(calm: Floats, storm: Floats, mask: Bools, rows: Rows) -> Floats:

@@ -34,7 +34,8 @@ def _query(text: str) -> str:
     return text
 
 
-def _timezone(name: str) -> str:
+def time_zone(name: str) -> str:
+    """Return the name of a time zone if there is one, else raise ValueError."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -42,7 +43,8 @@ def _timezone(name: str) -> str:
     return name
 
 
-def _secret(text: str) -> str:
+def signing_secret(text: str) -> str:
+    """Return a secret of Standard Webhooks if it is one, else raise ValueError."""
     wanted = "whsec_ and 24 to 64 random bytes in base64"
     try:
         size = len(b64decode(text.removeprefix("whsec_"), validate=True))
@@ -76,7 +78,7 @@ class Brand(_Config):
 
     name: BrandName
     query: Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(_query)]
-    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    timezone: Annotated[str, AfterValidator(time_zone)] = "UTC"
     budget: float = Field(default=0.5, ge=0.01, le=50, description="false pages a week, at the most")
     sources: list[SourceConfig] = Field(default_factory=list, max_length=100)
     campaigns: list[Campaign] = Field(default_factory=list, max_length=MOST_CAMPAIGNS)
@@ -98,6 +100,6 @@ class Webhook(_Config):
 
     name: BrandName
     url: Annotated[str, StringConstraints(pattern=r"^https?://", max_length=2048)]
-    secret: Annotated[str, AfterValidator(_secret)] = Field(
+    secret: Annotated[str, AfterValidator(signing_secret)] = Field(
         description="whsec_ and at least 24 random bytes in base64", repr=False
     )

@@ -1,8 +1,7 @@
-"""`foreshock.yaml`: brands and webhooks in one file; every error names file, line and what would be right."""
+"""`foreshock.yaml`: brands and who is told of them; every error names file, line and what would be right."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -10,6 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from collectors.registry import HookConfig
 from service.brand import Brand, Webhook
 from service.ledger import Caps, Ledger
+from service.notify.channel import Channel
+from service.notify.mute import Mute
+from service.notify.on_call import Duty
+from service.notify.references import Place, unknown
+from service.notify.route import Route
 from service.registry import Registry
 
 
@@ -20,17 +24,27 @@ class BrandFileError(Exception):
 class BrandFile(BaseModel):
     """The whole file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     brands: list[Brand] = Field(default_factory=list, max_length=100_000)
     webhooks: list[Webhook] = Field(default_factory=list, max_length=100)
     hooks: list[HookConfig] = Field(default_factory=list, max_length=100)
+    channels: list[Channel] = Field(default_factory=list, max_length=1000)
+    duties: list[Duty] = Field(default_factory=list, max_length=1000)
+    routes: list[Route] = Field(default_factory=list, max_length=1000)
+    mutes: list[Mute] = Field(default_factory=list, max_length=1000)
     costs: Caps | None = None
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "BrandFile":
-        named = {"brand": [b.name for b in self.brands], "webhook": [w.name for w in self.webhooks]}
-        for what, names in (named | {"hook": [h.source for h in self.hooks]}).items():
+        named = {
+            "brand": [b.name for b in self.brands],
+            "hook": [h.source for h in self.hooks],
+            "webhook, channel or duty": [x.name for x in (*self.webhooks, *self.channels, *self.duties)],
+            "route": [r.name for r in self.routes],
+            "mute": [m.name for m in self.mutes],
+        }
+        for what, names in named.items():
             twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
             if twice:
                 raise ValueError(f"{what} {twice[0]!r} stands here twice")
@@ -59,9 +73,19 @@ def load(path: Path) -> BrandFile:
     if root is None or not isinstance(data, dict):
         raise BrandFileError(f"{path}:1: expected `brands:` and a list below it")
     try:
-        return BrandFile.model_validate(data)
+        file = BrandFile.model_validate(data)
     except ValidationError as error:
         raise BrandFileError("\n".join(_lines(path, root, error))) from None
+    wrong = [_told(path, root, place, what) for place, what in _references(file)]
+    if wrong:
+        raise BrandFileError("\n".join(wrong))
+    return file
+
+
+def _references(file: BrandFile) -> Iterator[tuple[Place, str]]:
+    """Give each name that a route or a duty uses and that stands nowhere in the file."""
+    channels = {x.name for x in (*file.webhooks, *file.channels)}
+    return unknown(channels, file.duties, file.routes)
 
 
 async def apply(file: BrandFile, registry: Registry) -> None:
@@ -76,17 +100,37 @@ async def apply(file: BrandFile, registry: Registry) -> None:
     for hook in file.hooks:
         if registry.hooks.get(hook.source) != hook:
             await registry.put_hook(hook)
+    await _put_notify(file, registry)
     if file.costs is not None:
         await Ledger(registry.store).set_caps(file.costs)
 
 
+async def _put_notify(file: BrandFile, registry: Registry) -> None:
+    """Store channels before what names them."""
+    for channel in file.channels:
+        if registry.channels.get(channel.name) != channel:
+            await registry.put_channel(channel)
+    for duty in file.duties:
+        if registry.duties.get(duty.name) != duty:
+            await registry.put_duty(duty)
+    for route in file.routes:
+        if route not in registry.routes:
+            await registry.put_route(route)
+    for mute in file.mutes:
+        if mute not in registry.mutes:
+            await registry.put_mute(mute)
+
+
 def _lines(path: Path, root: yaml.Node, error: ValidationError) -> Iterator[str]:
     for item in error.errors(include_url=False, include_input=False):
-        where = ".".join(str(part) for part in item["loc"])
-        yield f"{path}:{_line(root, item['loc'])}: {where}: {item['msg'].removeprefix('Value error, ')}"
+        yield _told(path, root, item["loc"], item["msg"].removeprefix("Value error, "))
 
 
-def _line(node: yaml.Node, location: tuple[Any, ...]) -> int:
+def _told(path: Path, root: yaml.Node, place: Place, what: str) -> str:
+    return f"{path}:{_line(root, place)}: {'.'.join(map(str, place))}: {what}"
+
+
+def _line(node: yaml.Node, location: Place) -> int:
     """Return the line (from 1) of the deepest part of `location` that stands in the file."""
     line = node.start_mark.line + 1
     for part in location:

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,6 +21,7 @@ from service.clock import iso, open_clock
 from service.embedded import EmbeddedStoreError, find_server
 from service.given import ready
 from service.ledger import Ledger, Month, exceeded
+from service.notify.auditor import wrong
 from service.notify.channel import Channel, ChannelError, with_secrets
 from service.notify.holes import untold
 from service.registry import Registry, states
@@ -112,6 +114,7 @@ async def _inside(store: Store, settings: Settings) -> list[Finding]:
     found = [
         Finding("ok", f"{len(registry.brands)} brands, {len(registry.webhooks)} webhooks; the clock says {iso(now)}"),
         *(Finding("note", line) for line in untold(registry, now)),
+        *(Finding("note", line) for line in await wrong(store, time.time())),
         Finding("ok" if waiting < 1000 else "note", f"{waiting} batches wait to be counted"),
     ]
     for name, state in (await states(store, list(registry.brands))).items():

@@ -1,9 +1,9 @@
-"""The brands and webhooks that are configured, as every process sees them; read again when their version rises."""
+"""What is configured, as every process sees it: brands, and who is told of them; read again when its version rises."""
 
 import json
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -11,12 +11,31 @@ from collectors.registry import HookConfig
 from service import keys
 from service.brand import Brand, Webhook
 from service.matching import Matches, Matching
+from service.notify.channel import CHANNEL, Channel
+from service.notify.mute import Mute
+from service.notify.on_call import Duty
+from service.notify.route import Route
 from service.store import Store
+
+T = TypeVar("T")
 
 _HOOK: TypeAdapter[HookConfig] = TypeAdapter(HookConfig)
 
 AT_ONCE = 1000
 """Brands stored in one command."""
+
+
+class _Table(Generic[T]):
+    """What one hash holds, by name."""
+
+    def __init__(self, key: str, adapter: TypeAdapter[T]) -> None:
+        self.key = key
+        self.adapter = adapter
+        self.items: Mapping[str, T] = {}
+
+    def read(self, stored: Mapping[bytes, bytes]) -> None:
+        """Take what is stored."""
+        self.items = {name.decode(): self.adapter.validate_json(text) for name, text in stored.items()}
 
 
 class Registry:
@@ -30,8 +49,12 @@ class Registry:
         self._shards: frozenset[str] = frozenset()
         self._changed: dict[str, Brand | None] = {}
         self._matching = Matching()
-        self.webhooks: Mapping[str, Webhook] = {}
-        self.hooks: Mapping[str, HookConfig] = {}
+        self._webhooks = _Table(keys.WEBHOOKS, TypeAdapter(Webhook))
+        self._hooks = _Table(keys.HOOKS, _HOOK)
+        self._channels = _Table(keys.CHANNELS, CHANNEL)
+        self._duties = _Table(keys.DUTIES, TypeAdapter(Duty))
+        self._routes = _Table(keys.ROUTES, TypeAdapter(Route))
+        self._mutes = _Table(keys.MUTES, TypeAdapter(Mute))
 
     @property
     def store(self) -> Store:
@@ -54,6 +77,36 @@ class Registry:
         return self._shards if self.brands else frozenset()
 
     @property
+    def webhooks(self) -> Mapping[str, Webhook]:
+        """The receivers of every event by name; what was taken of these mappings never changes."""
+        return self._webhooks.items
+
+    @property
+    def hooks(self) -> Mapping[str, HookConfig]:
+        """What takes what networks push, by source."""
+        return self._hooks.items
+
+    @property
+    def channels(self) -> Mapping[str, Channel]:
+        """The channels by name."""
+        return self._channels.items
+
+    @property
+    def duties(self) -> Mapping[str, Duty]:
+        """The duties by name."""
+        return self._duties.items
+
+    @property
+    def routes(self) -> list[Route]:
+        """The routes, by name."""
+        return [route for _, route in sorted(self._routes.items.items())]
+
+    @property
+    def mutes(self) -> list[Mute]:
+        """The mutes, by name, those included whose time is over."""
+        return [mute for _, mute in sorted(self._mutes.items.items())]
+
+    @property
     def matcher(self) -> Matches:
         """What tells the brands of a text."""
         return self._matching.matcher()
@@ -63,15 +116,23 @@ class Registry:
         version = int(await self._store.do("GET", keys.VERSION) or 0)
         if version == self._version:
             return False
-        texts, webhooks, hooks = await self._store.pipe(
-            [("HGETALL", keys.BRANDS), ("HGETALL", keys.WEBHOOKS), ("HGETALL", keys.HOOKS)]
+        tables: tuple[_Table[Any], ...] = (
+            self._webhooks,
+            self._hooks,
+            self._channels,
+            self._duties,
+            self._routes,
+            self._mutes,
+        )
+        texts, *found = await self._store.pipe(
+            [("HGETALL", keys.BRANDS), *(("HGETALL", table.key) for table in tables)]
         )
         for name, text in texts.items() - self._texts.items():
             self._take(name, text)
         for name in self._texts.keys() - texts.keys():
             self._take(name, None)
-        self.webhooks = {w.name: w for w in (Webhook.model_validate_json(x) for x in webhooks.values())}
-        self.hooks = {h.source: h for h in map(_HOOK.validate_json, hooks.values())}
+        for table, stored in zip(tables, found, strict=True):
+            table.read(stored)
         self._version = version
         return True
 
@@ -108,30 +169,62 @@ class Registry:
 
     async def put_webhook(self, webhook: Webhook) -> bool:
         """Store a webhook; say whether it is new."""
-        (new,) = await self._store.append([("HSET", keys.WEBHOOKS, webhook.name, webhook.model_dump_json())])
-        if await self._raised():
-            self.webhooks = {**self.webhooks, webhook.name: webhook}
-        return bool(new)
+        return await self._put(self._webhooks, webhook.name, webhook)
 
     async def drop_webhook(self, name: str) -> bool:
         """Forget a webhook; say whether there was one."""
-        (gone,) = await self._store.append([("HDEL", keys.WEBHOOKS, name)])
-        if await self._raised():
-            self.webhooks = {n: w for n, w in self.webhooks.items() if n != name}
-        return bool(gone)
+        return await self._drop(self._webhooks, name)
 
     async def put_hook(self, hook: HookConfig) -> bool:
         """Store a hook; say whether it is new."""
-        (new,) = await self._store.append([("HSET", keys.HOOKS, hook.source, hook.model_dump_json())])
-        if await self._raised():
-            self.hooks = {**self.hooks, hook.source: hook}
-        return bool(new)
+        return await self._put(self._hooks, hook.source, hook)
 
     async def drop_hook(self, source: str) -> bool:
         """Forget a hook; say whether there was one."""
-        (gone,) = await self._store.append([("HDEL", keys.HOOKS, source)])
+        return await self._drop(self._hooks, source)
+
+    async def put_channel(self, channel: Channel) -> bool:
+        """Store a channel; say whether it is new."""
+        return await self._put(self._channels, channel.name, channel)
+
+    async def drop_channel(self, name: str) -> bool:
+        """Forget a channel; say whether there was one."""
+        return await self._drop(self._channels, name)
+
+    async def put_duty(self, duty: Duty) -> bool:
+        """Store a duty; say whether it is new."""
+        return await self._put(self._duties, duty.name, duty)
+
+    async def drop_duty(self, name: str) -> bool:
+        """Forget a duty; say whether there was one."""
+        return await self._drop(self._duties, name)
+
+    async def put_route(self, route: Route) -> bool:
+        """Store a route; say whether it is new."""
+        return await self._put(self._routes, route.name, route)
+
+    async def drop_route(self, name: str) -> bool:
+        """Forget a route; say whether there was one."""
+        return await self._drop(self._routes, name)
+
+    async def put_mute(self, mute: Mute) -> bool:
+        """Store a mute; say whether it is new."""
+        return await self._put(self._mutes, mute.name, mute)
+
+    async def drop_mute(self, name: str) -> bool:
+        """Forget a mute; say whether there was one."""
+        return await self._drop(self._mutes, name)
+
+    async def _put(self, table: "_Table[T]", name: str, item: T) -> bool:
+        (new,) = await self._store.append([("HSET", table.key, name, table.adapter.dump_json(item))])
         if await self._raised():
-            self.hooks = {n: h for n, h in self.hooks.items() if n != source}
+            table.items = {**table.items, name: item}
+        return bool(new)
+
+    async def _drop(self, table: "_Table[T]", name: str) -> bool:
+        (gone,) = await self._store.append([("HDEL", table.key, name)])
+        if await self._raised():
+            table.items = {n: item for n, item in table.items.items() if n != name}
         return bool(gone)
 
     async def _raised(self) -> bool:

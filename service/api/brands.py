@@ -168,6 +168,8 @@ async def get_webhooks(ctx: Ctx, _: Admin) -> dict[str, Any]:
 async def put_webhook(name: BrandName, body: WebhookBody, ctx: Ctx, _: Admin, response: Response) -> dict[str, Any]:
     """Tell a receiver of every event, signed."""
     await ctx.registry.refresh()
+    if name in ctx.registry.channels or name in ctx.registry.duties:
+        raise Problem(409, f"there is a channel or duty {name!r}: channels, webhooks and duties need different names")
     webhook = Webhook.model_validate({**body.model_dump(), "name": name})
     response.status_code = 201 if await ctx.registry.put_webhook(webhook) else 200
     return webhook.model_dump(exclude={"secret"})

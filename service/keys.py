@@ -22,8 +22,20 @@ WEBHOOKS = "fs:webhooks"
 """hash: webhook name -> Webhook as JSON, secret included"""
 HOOKS = "fs:hooks"
 """hash: source -> the hook that takes what its network pushes, as JSON, secret included"""
+CHANNELS = "fs:channels"
+"""hash: channel name -> Channel as JSON, secrets included"""
+DUTIES = "fs:duties"
+"""hash: duty name -> Duty as JSON"""
+ROUTES = "fs:routes"
+"""hash: route name -> Route as JSON"""
+MUTES = "fs:mutes"
+"""hash: mute name -> Mute as JSON"""
 VERSION = "fs:version"
-"""rises with every change of BRANDS, WEBHOOKS or HOOKS"""
+"""rises with every change of what is configured: all of the above"""
+WEBSUB = "fs:websub"
+"""hash: callback -> what a hub was asked to push, as JSON, secret included; only the collecting process writes it"""
+WEBSUB_SAID = "fs:websub:said"
+"""hash: callback -> what the hub said to it, as JSON; only API processes write it"""
 API_KEYS = "fs:keys"
 """hash: SHA-256 of a key -> ApiKey as JSON"""
 CLOCK = "fs:clock"
@@ -40,12 +52,24 @@ CAPS = "fs:caps"
 """what may be spent a month, as JSON"""
 MOVED = "fs:moved"
 """sources of which most brands rise or fall together, as JSON"""
+SUSPECTED = "fs:suspected"
+"""spans in which sources are not believed, as a JSON list of Doubt"""
+GAPPED = "fs:gapped"
+"""hash: brand -> how often collectors noted a gap of it"""
 CORRECTIONS = "fs:corrections"
 """hash: brand -> how its shares are corrected by labels, as JSON"""
 LABELLED = "fs:labelled"
 """hash: brand -> how often its labels were changed"""
 NOTIFICATIONS = "fs:notifications"
-"""hash: channel and outcome -> how many"""
+"""hash: type of a channel and outcome -> how many"""
+STANDING = "fs:standing"
+"""hash: channel and episode -> labels and begin of the alert that stands at that Alertmanager, as JSON"""
+WEEKLY = "fs:weekly"
+"""hash: ISO week -> the weekly note and what became of it, as JSON"""
+AUDIT = "fs:audit"
+"""hash: what the auditor of deliveries found: heartbeat (POSIX seconds, the last clean pass), missed, why"""
+AUDITED = "fs:audited"
+"""hash: shard -> entry of its events up to which all were planned"""
 
 COUNTERS = "count"
 """the consumer group that counts what waits on the ingest streams"""
@@ -65,6 +89,11 @@ def shard(brand: str) -> str:
 def all_shards() -> list[str]:
     """Return every hash tag."""
     return [f"{{s{n:03d}}}" for n in range(SHARDS)]
+
+
+def weekly_try(week: str, channel: str, number: int) -> str:
+    """Return who makes a try of sending a weekly note to a channel."""
+    return f"fs:weekly:{week}:{channel}:{number}"
 
 
 def lease(work: str) -> str:
@@ -117,6 +146,46 @@ def events(tag: str) -> str:
     return f"{tag}:events"
 
 
+def planned(tag: str) -> str:
+    """Return the hash of events whose notices are not all settled: ENTRY -> those notices as JSON."""
+    return f"{tag}:planned"
+
+
+def notices(tag: str) -> str:
+    """Return the hash of notices that are not settled: id -> Pending as JSON."""
+    return f"{tag}:notices"
+
+
+def due(tag: str) -> str:
+    """Return the sorted set of notices that wait, by when they are due (POSIX seconds)."""
+    return f"{tag}:due"
+
+
+def sending(tag: str) -> str:
+    """Return the sorted set of notices that somebody has in hand, by until when."""
+    return f"{tag}:sending"
+
+
+def line(tag: str, episode: str, channel: str) -> str:
+    """Return the list of notices of an episode to a channel, in the order in which they are sent."""
+    return f"{tag}:line:{episode}:{channel}"
+
+
+def knows(tag: str, episode: str) -> str:
+    """Return the set of channels that an episode was told to, and not yet its end."""
+    return f"{tag}:knows:{episode}"
+
+
+def slack(tag: str, episode: str) -> str:
+    """Return the hash of an episode's messages in Slack: channel -> id of the conversation and `ts`."""
+    return f"{tag}:slack:{episode}"
+
+
+def deliveries(tag: str) -> str:
+    """Return the stream of tries and ends of notices: the delivery log."""
+    return f"{tag}:deliveries"
+
+
 def episodes(tag: str) -> str:
     """Return the hash of episodes by id."""
     return f"{tag}:episodes"
@@ -125,6 +194,21 @@ def episodes(tag: str) -> str:
 def episode_index(tag: str) -> str:
     """Return the sorted set of episode ids by opening time."""
     return f"{tag}:episodes:opened"
+
+
+def frozen(tag: str, episode: str) -> str:
+    """Return what is kept beside an episode as it was: counts by source, and a sample of posts (JSON, zlib)."""
+    return f"{tag}:frozen:{episode}"
+
+
+def quoted(tag: str) -> str:
+    """Return the sorted set of KEY:EPISODE (all of score 0), which finds the episodes that quote a mention."""
+    return f"{tag}:quoted"
+
+
+def taken(tag: str) -> str:
+    """Return the hash of quotations that must go: KEY:EPISODE -> how often that was asked for."""
+    return f"{tag}:taken"
 
 
 def segment(brand: str, source: str, width: int, number: int) -> str:
@@ -184,7 +268,7 @@ def since(brand: str) -> str:
 
 
 def gaps(brand: str) -> str:
-    """Return the hash of known gaps of pushed sources: source, start -> end (POSIX seconds, "" while open)."""
+    """Return the hash of known gaps of sources: source, start -> end (POSIX seconds, "" while open)."""
     return f"{shard(brand)}:b:{brand}:gaps"
 
 

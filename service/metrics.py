@@ -1,6 +1,7 @@
 """`/metrics` on a port of its own: read from the store at the scrape, so that every process shows the same."""
 
 import functools
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -34,6 +35,7 @@ class State(msgspec.Struct):
     negative_share: float | None = None
     severity: float | None = None
     scores: dict[str, float | None] = {}
+    praise: float | None = None
     completeness: dict[str, float | None] = {}
 
 
@@ -116,7 +118,7 @@ class _Brands:
         ):
             if number is not None:
                 family.add_labelled(of, number)
-        for detector, score in state.scores.items():
+        for detector, score in (*state.scores.items(), ("advocates", state.praise)):
             if score is not None:  # nothing is known of these minutes
                 self.score.add_labelled(f'{of},detector="{detector}"', score)
         for source, ratio in state.completeness.items():
@@ -134,8 +136,13 @@ def _source_and_sentiment(name: bytes) -> tuple[bool, str]:
 
 
 async def _source_families(store: Store, now: float) -> list[Family]:
-    collectors, costs, sent = await store.pipe(
-        [("HVALS", keys.COLLECTORS), ("HGETALL", keys.COSTS), ("HGETALL", keys.NOTIFICATIONS)]
+    collectors, costs, sent, audit = await store.pipe(
+        [
+            ("HVALS", keys.COLLECTORS),
+            ("HGETALL", keys.COSTS),
+            ("HGETALL", keys.NOTIFICATIONS),
+            ("HMGET", keys.AUDIT, "heartbeat", "missed"),
+        ]
     )
     lag = Family("foreshock_collector_lag_seconds", "gauge", "Seconds since up to when the source is complete")
     for source, until in _complete_until(collectors):
@@ -153,7 +160,12 @@ async def _source_families(store: Store, now: float) -> list[Family]:
     for name, value in sent.items():
         channel, outcome = name.decode().split(keys.SEPARATOR)
         told.add(float(value), channel=channel, outcome=outcome)
-    return [lag, cost, forecast, told]
+    beat = Family("foreshock_auditor_heartbeat_seconds", "gauge", "Seconds since an audit of deliveries found all well")
+    if audit[0] is not None:
+        beat.add(max(time.time() - float(audit[0]), 0.0))
+    missed = Family("foreshock_notifications_missed_total", "counter", "Notices that the auditor found missing")
+    missed.add(float(audit[1] or 0))
+    return [lag, cost, forecast, told, beat, missed]
 
 
 def _complete_until(collectors: list[bytes]) -> Iterator[tuple[str, float]]:

@@ -102,24 +102,29 @@ async def _worker(settings: Settings) -> None:
     from collectors.outbound import Outbound
     from service.clock import open_clock
     from service.lease import Lease
+    from service.notify.senders import senders
+    from service.notify.telling import Telling
+    from service.notify.weekly_note import WeeklyNote
     from service.own_models import Learning
     from service.ticker import Ticker
-    from service.webhook import Sender
     from service.worker import Worker
 
     assert settings.redis_url is not None
-    async with Store(settings.redis_url) as store, Outbound(settings.allow_hosts) as out:
+    async with Store(settings.redis_url) as store, Outbound(settings.allow_hosts, proxy=settings.proxy) as out:
         await store.prepare()
         clock = await open_clock(store)
         lease = Lease(store, settings.name, "tick")
+        ways = senders(out, settings.channel_secrets, store)
         works: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "count": Worker(store, clock, settings.name, settings.sentiment).run,
             "judge": Ticker(store, clock, Registry(store), lease, settings).run,
-            "tell": Sender(store, Registry(store), out, settings.name).run,
+            "tell": Telling(store, Registry(store), ways, settings.public_url, settings.name).run,
         }
         async with asyncio.TaskGroup() as group:
             for work in sorted(settings.only):
                 group.create_task(works[work]())
+            if "tell" in settings.only and not clock.replay:
+                group.create_task(WeeklyNote(store, Registry(store), ways, settings.public_url).run())
             if "judge" in settings.only:
                 group.create_task(
                     Learning(store, clock, Lease(store, settings.name, "labels"), settings.sentiment).run()
@@ -133,7 +138,10 @@ async def _collect(settings: Settings) -> None:
     from service.room import Room
 
     assert settings.redis_url is not None
-    async with Store(settings.redis_url, settings.accept) as store, Outbound(settings.allow_hosts) as out:
+    async with (
+        Store(settings.redis_url, settings.accept) as store,
+        Outbound(settings.allow_hosts, proxy=settings.proxy) as out,
+    ):
         await store.prepare()
         clock, room = await open_clock(store), Room(store)
         async with asyncio.TaskGroup() as group:

@@ -19,7 +19,8 @@ SCHEMA_VERSION = 2
 OLDEST_SERVER = (7, 2)
 ONCE = {"fs_changed", "fs_episode"}
 """Functions that must not be sent again by the client after a lost answer: who calls them reads anew and decides."""
-LIBRARY = Path(__file__).with_name("functions.lua")
+LIBRARY = (Path(__file__).with_name("functions.lua"), Path(__file__).parent / "notify" / "notices.lua")
+"""One library: each of the files uses the names of those before it."""
 FIRST_PAUSE, IDLE_SHARE = 0.002, 0.3
 """Seconds between two polls of a Cluster's streams, which no command can wait for together: none while there is work,
 then from the first on doubled, up to this share of the time that the reader would block: 150 ms of 500, which costs an
@@ -187,7 +188,7 @@ class Store:
         try:
             await self._check_server()
             await self._check_schema()
-            await self.do("FUNCTION", "LOAD", "REPLACE", LIBRARY.read_text())
+            await self.do("FUNCTION", "LOAD", "REPLACE", "".join(path.read_text() for path in LIBRARY))
             for group, stream in (("count", keys.ingest), ("notify", keys.events)):
                 await self._make_groups(group, stream)
             if self._promise.command:

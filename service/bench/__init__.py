@@ -18,6 +18,7 @@ NAMES = (
     "calibration",
     "injected",
     "scoring",
+    "alert",
 )
 BENCHES = {name: f"service.bench.{name}" for name in NAMES}
 """Name -> the module whose `measure` gives its figures."""
@@ -51,6 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
 def exit_code(figures: Figures) -> int:
     """Return 1 where anything was counted that was not expected, or the other way round."""
     wrong = figures.get("counted") != figures.get("expected") or figures.get("wrong_buckets", 0) > 0
+    if figures.get("missed", 0) > 0:
+        print("foreshock bench: not every revolt was told", file=sys.stderr)
+        return 1
     if wrong:
         print("foreshock bench: what was counted is not what was posted", file=sys.stderr)
     return int(wrong)

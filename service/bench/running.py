@@ -6,7 +6,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -64,8 +64,10 @@ class Running:
 
 
 @contextmanager
-def running(mode: str, apis: int = 1) -> Iterator[Running]:
+def running(mode: str, apis: int = 1, more: Mapping[str, str] | None = None) -> Iterator[Running]:
     """Run a service for the body, with an empty store that writes to disk as `mode` says; `apis` processes answer.
+
+    Its environment has nothing of Foreshock but a key, and `more`.
 
     Raises:
         BenchError: it did not come up.
@@ -80,7 +82,7 @@ def running(mode: str, apis: int = 1) -> Iterator[Running]:
         env = {name: value for name, value in os.environ.items() if not name.startswith("FORESHOCK_")}
         said = folder / "service.log"
         with said.open("wb") as output:
-            process = tethered(command, env={**env, "FORESHOCK_ADMIN_KEY": key}, output=output.fileno())
+            process = tethered(command, env={**env, "FORESHOCK_ADMIN_KEY": key, **(more or {})}, output=output.fileno())
         try:
             deadline = time.monotonic() + READY_SECONDS
             while not _answers(port):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.chaos import failover, kills, powercut
+from tests.chaos import deliveries, failover, kills, powercut
 
 Say = Callable[[str], None]
 Figures = dict[str, Any]
@@ -51,6 +51,7 @@ PARTS = (
         [failover.Plan("cluster", "replicas:1", 21, 1), failover.Plan("cluster", "memory", 9, 2, plain=True)],
         [failover.Plan("cluster", "replicas:1", 2, 1, quick=True)],
     ),
+    Part("deliveries", [deliveries.Plan(2000, 20, seed) for seed in (1, 2)], [deliveries.Plan(60, 2, 1)]),
     Part("cost", ["everysec", "always"], []),
 )
 
@@ -65,6 +66,8 @@ def run(part: Part, short: bool, seed: int, say: Say) -> Iterator[Figures]:
             seeded = dataclasses.replace(plan, seed=plan.seed + 1000 * seed)
             if isinstance(plan, kills.Plan):
                 yield of_kills(kills.run(seeded, Path(folder), say))
+            elif isinstance(plan, deliveries.Plan):
+                yield of_deliveries(deliveries.run(seeded, Path(folder), say))
             elif isinstance(plan, powercut.Plan):
                 yield of_power(powercut.run(seeded, Path(folder), say))
             else:
@@ -79,6 +82,22 @@ def of_kills(result: kills.Result) -> Figures:
         "kills": result.kills,
         "seconds_until_work_went_on": result.recovery,
         **_compared(result.comparison),
+        "seconds": result.seconds,
+    }
+
+
+def of_deliveries(result: deliveries.Result) -> Figures:
+    """Return the figures of a run of deliveries."""
+    return {
+        "events": result.events,
+        "kills": result.kills,
+        "faults_of_the_receiver": result.faults,
+        "missing": result.missing,
+        "unknown": result.unknown,
+        "misordered": result.misordered,
+        "repeated_posts": result.repeated,
+        "repeated_rate": result.repeated / result.events,
+        "outcomes": result.outcomes,
         "seconds": result.seconds,
     }
 
@@ -145,6 +164,8 @@ def kept(part: str, figures: Figures) -> bool:
     """Say whether a run found what is promised."""
     if part == "cost":
         return True
+    if part == "deliveries":
+        return not (figures["missing"] or figures["unknown"] or figures["misordered"])
     if "seconds_lost" in figures and "topology" in figures:  # a plain load measures what is not promised
         return not figures["twice"]
     lost_by_cut = sum(figures.get("mentions_lost", [])) if figures.get("mode") == "always" else 0

@@ -87,6 +87,13 @@ killed after it served for half a second *alone*, cut off from its replicas; *de
 place, then back, believing that it is still primary. The roles go on by themselves: one that ends fails the run. With
 `replicas:N` for all N replicas nothing is taken until the lost server is back as a replica.
 """
+HOW_DELIVERIES = """\
+Episodes open and resolve in the store of `foreshock serve --fsync everysec` while the process that tells and the
+store are killed with `kill -9` at random instants. The receiver of a webhook answers 503 or 429 now and then, or takes
+a request and never answers. Every event must arrive, the begin of an episode before its end. A POST is repeated, under
+the same id, where the receiver took it and nobody lived to note it, or it did not answer: receivers drop what they know
+by `webhook-id`.
+"""
 HOW_COST = """\
 `foreshock bench ingest` with every mention matching a brand, load generator and store on the same machine.
 """
@@ -132,6 +139,8 @@ def _sections(rows: Sequence[Row]) -> Iterator[str]:
         if some := _of(rows, topology):
             yield from (f"## Lost primaries, {topology.capitalize()}", "", HOW_FAILOVER, _command(topology), "")
             yield from (*_failover(some), "")
+    if some := _of(rows, "deliveries"):
+        yield from ("## Killed amid a delivery", "", HOW_DELIVERIES, _command("deliveries"), "", *_deliveries(some), "")
     if some := _of(rows, "cost"):
         yield from ("## What a mode costs", "", HOW_COST, _command("cost"), "", *_cost(some), "")
 
@@ -164,6 +173,19 @@ def _kills(rows: Sequence[Row]) -> Iterator[str]:
     for kind in rows[0]["kills"]:
         seconds = [s for row in rows for s in row["seconds_until_work_went_on"][kind]]
         yield f"| {kind} | {sum(row['kills'][kind] for row in rows)} | {_middle(seconds)} | {_most(seconds)} |"
+
+
+def _deliveries(rows: Sequence[Row]) -> Iterator[str]:
+    events, repeated = _total(rows, "events"), _total(rows, "repeated_posts")
+    yield from _table(
+        ("events", events),
+        ("processes killed", sum(sum(row["kills"].values()) for row in rows)),
+        ("faults of the receiver", sum(sum(row["faults_of_the_receiver"].values()) for row in rows)),
+        ("events that never arrived", _total(rows, "missing")),
+        ("ends that came before their begin", _total(rows, "misordered")),
+        ("POSTs repeated", repeated),
+        ("POSTs repeated, of 1,000 events", f"{1000 * repeated / events:.1f}"),
+    )
 
 
 def _power(rows: Sequence[Row]) -> Iterator[str]:

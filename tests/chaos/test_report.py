@@ -1,12 +1,14 @@
 """The document says what the figures say: what was kept, what was not, and what was not measured."""
 
+from collections import Counter
 from typing import Any
 
 from tests.chaos.accounts import Account
 from tests.chaos.comparison import Comparison
+from tests.chaos.deliveries import Result as Told
 from tests.chaos.failover import Result as Lost
 from tests.chaos.kills import Result as Killed
-from tests.chaos.parts import kept, of_failover, of_kills, of_power
+from tests.chaos.parts import kept, of_deliveries, of_failover, of_kills, of_power
 from tests.chaos.powercut import Cut
 from tests.chaos.powercut import Result as Cuts
 from tests.chaos.report import render
@@ -77,3 +79,14 @@ def test_the_cost_of_a_mode_is_one_column() -> None:
     page = render([row("cost", one) for one in figures])
     assert "| | fsync everysec | fsync always |" in page
     assert "| mentions_per_second | 12,000 | 9,000 |" in page
+
+
+def test_deliveries_are_told_with_how_often_a_post_was_repeated() -> None:
+    taken = Counter({"evt_a": 2, "evt_b": 1, "evt_c": 1, "evt_d": 1})
+    result = Told(4, {"judge,tell": 2, "store": 1}, {"503": 1}, taken, 0, 0, 0, {"delivered": 4}, 9.0)
+    figures = of_deliveries(result)
+    page = render([row("deliveries", figures)])
+    assert kept("deliveries", figures)
+    assert not kept("deliveries", {**figures, "missing": 1})
+    assert "| processes killed | 3 |" in page
+    assert "| POSTs repeated, of 1,000 events | 250.0 |" in page

@@ -34,7 +34,8 @@ class Exporter:
 
     def inc(self, name: str, value: float = 1) -> None:
         """Raise the counter `name`."""
-        self.counters[name].labels(*self._values(name)).inc(value)
+        counter, labels = self.counters[name], self._values(name)
+        (counter.labels(*labels) if labels else counter).inc(value)
 
     def _values(self, name: str) -> list[str]:
         return [LABELS[label] for label in METRICS[name]]

@@ -101,7 +101,9 @@ def test_in_trouble_every_rule_holds_and_the_crisis_fires_at_once() -> None:
         service.set("foreshock_collector_lag_seconds", 3600)
         service.set("foreshock_ingest_max_lag_seconds", 3600)
         service.set("foreshock_store_used_ratio", 0.95)
+        service.set("foreshock_auditor_heartbeat_seconds", 3600)
         service.inc("foreshock_notifications_total")
+        service.inc("foreshock_notifications_missed_total")
         for alert, expr in rule_exprs().items():
             if alert != "ForeshockDown":
                 answer(prom, expr)

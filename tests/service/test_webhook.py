@@ -1,4 +1,4 @@
-"""Every event reaches every receiver, whichever shards' logs hold it and however often a sender dies."""
+"""Every event reaches every receiver of `webhooks:` over real HTTP, signed, once, whatever dies in between."""
 
 import asyncio
 import contextlib
@@ -8,34 +8,41 @@ from collections.abc import Awaitable, Callable
 from collectors.outbound import Outbound
 from service import keys
 from service.brand import Webhook
+from service.notify import delivery_log
+from service.notify.outbox import LEFT_MS
+from service.notify.senders import senders
+from service.notify.telling import Telling
 from service.registry import Registry
 from service.store import Store
-from service.webhook import GROUP, RETRY_MS, Sender
 from tests.acceptance.receiver import SECRET, Receiver, receiver
 from tests.service.live import with_store
+from tests.service.notify.tellers import opened
 
-FIRST, SECOND = (keys.events(tag) for tag in keys.all_shards()[:2])
+GROUP = "notify"
 
 
 async def sent(store: Store, to: Receiver, count: int) -> list[str]:
-    """Run a sender until `count` events have come; their ids in order."""
+    """Run all of telling until `count` events have come and are noted; their ids in order."""
     registry = Registry(store)
     await registry.put_webhook(Webhook(name="hook", url=to.url, secret=SECRET))
     async with Outbound(frozenset({to.allowed})) as outbound:
-        sender = asyncio.create_task(Sender(store, registry, outbound, "me").run())
+        telling = asyncio.create_task(
+            Telling(store, registry, senders(outbound, {}, store), "http://board", "me").run()
+        )
         try:
-            async with asyncio.timeout(10):
-                while len(to.received) < count or any(await pending(store)):
+            async with asyncio.timeout(30):
+                while len(to.received) < count or any(await _waiting(store)):
+                    assert not telling.done(), telling.result()
                     await asyncio.sleep(0.01)
         finally:
-            sender.cancel()
+            telling.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await sender
+                await telling
     return sorted(identity for identity, _ in to.received)
 
 
-async def pending(store: Store) -> list[int]:
-    return [(await store.do("XPENDING", stream, GROUP))["pending"] for stream in (FIRST, SECOND)]
+async def _waiting(store: Store) -> list[int]:
+    return await store.pipe([("HLEN", keys.notices(tag)) for tag in keys.all_shards()])
 
 
 def on_store(url: str, body: Callable[[Store, Receiver], Awaitable[None]]) -> None:
@@ -43,20 +50,50 @@ def on_store(url: str, body: Callable[[Store, Receiver], Awaitable[None]]) -> No
         with_store(url, lambda store: body(store, found))
 
 
-def test_entries_of_two_shards_that_have_the_same_number_are_both_told(store_url: str) -> None:
+def test_events_of_two_shards_that_have_the_same_number_are_both_told(store_url: str) -> None:
     async def body(store: Store, to: Receiver) -> None:
-        for stream, name in ((FIRST, "evt_a"), (SECOND, "evt_b")):
-            await store.do("XADD", stream, "5-1", "event", json.dumps({"id": name, "type": "x"}))
-        assert await sent(store, to, 2) == ["evt_a", "evt_b"]
+        events = []
+        for brand in ("acme", "globex"):
+            await opened(store, brand)
+            ((_, fields),) = await store.do("XRANGE", keys.events(keys.shard(brand)), "-", "+")
+            events.append(fields[b"event"])
+        for brand, event in zip(("acme", "globex"), events, strict=True):
+            stream = keys.events(keys.shard(brand))
+            await store.do("XTRIM", stream, "MAXLEN", 0)
+            await store.do("XADD", stream, "9999999999999-1", "event", event)
+        assert await sent(store, to, 2) == sorted(json.loads(event)["id"] for event in events)
 
     on_store(store_url, body)
 
 
-def test_what_a_sender_held_that_died_is_sent_by_another(store_url: str) -> None:
+def test_what_a_process_held_that_died_is_sent_by_another(store_url: str) -> None:
     async def body(store: Store, to: Receiver) -> None:
-        identity = await store.do("XADD", FIRST, "*", "event", json.dumps({"id": "evt_a", "type": "x"}))
-        assert await store.read_group(GROUP, "gone", [FIRST], count=1) != []
-        await store.do("XCLAIM", FIRST, GROUP, "gone", 0, identity, "IDLE", RETRY_MS[0] + 1, "RETRYCOUNT", 1)
-        assert await sent(store, to, 1) == ["evt_a"]
+        await opened(store)
+        stream = keys.events(keys.shard("acme"))
+        ((_, ((entry, fields),)),) = await store.read_group(GROUP, "gone", [stream], count=1)
+        await store.do("XCLAIM", stream, GROUP, "gone", 0, entry, "IDLE", LEFT_MS + 1)
+        assert await sent(store, to, 1) == [json.loads(fields[b"event"])["id"]]
+
+    on_store(store_url, body)
+
+
+def test_a_receiver_that_fails_once_is_asked_again_with_the_same_id(store_url: str) -> None:
+    async def body(store: Store, to: Receiver) -> None:
+        to.failing = 1
+        await opened(store)
+        assert len(await sent(store, to, 1)) == 1
+        assert to.refused == 1
+        found, _ = await delivery_log.page(store)
+        assert [(one.outcome, one.tries) for one in found] == [("delivered", 2), ("failed", 1)]
+        assert found[1].detail == "the receiver answered 503"
+
+    on_store(store_url, body)
+
+
+def test_an_event_that_nobody_can_read_keeps_no_other_from_being_told(store_url: str) -> None:
+    async def body(store: Store, to: Receiver) -> None:
+        await store.do("XADD", keys.events(keys.shard("acme")), "1-1", "event", "{}")
+        await opened(store)
+        assert len(await sent(store, to, 1)) == 1
 
     on_store(store_url, body)

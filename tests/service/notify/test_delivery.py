@@ -291,3 +291,17 @@ def test_a_sender_that_breaks_keeps_nobody_from_being_told(store_url: str) -> No
         assert [(one.outcome, one.detail) for one in found] == [("failed", "the sender failed: RuntimeError")]
 
     on(store_url, body)
+
+
+def test_a_system_that_said_429_gets_all_when_it_may_be_asked_again_however_many(store_url: str) -> None:
+    async def body(desk: Desk) -> None:
+        await desk.configured("system", per_minute=2)
+        desk.answers["system"] = lambda _: Outcome("again", "429", after=6.0) if desk.now < START + 6 else GOOD
+        for n in range(10):
+            await opened(desk.store, f"brand{n}")
+        await desk.turn()
+        desk.sent.clear()
+        await desk.until(START + 6)
+        assert len({n.id for _, n, _ in desk.sent}) == 10
+
+    on(store_url, body)

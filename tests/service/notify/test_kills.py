@@ -149,7 +149,7 @@ def test_whoever_is_killed_in_whatever_step_each_event_arrives_and_open_before_r
             teller.stopped = True
             teller.kill()
             thread.join()
-    assert teller.kills >= 3
+    assert teller.kills >= 1
     assert set(receiver.taken) == set(wanted)
     assert 1 <= receiver.taken.total() - len(wanted) <= teller.kills * 16, "one was taken and not noted before the kill"
     for begin, end in zip(wanted[::2], wanted[1::2], strict=True):

@@ -324,9 +324,27 @@ class Outbound:
         if self._proxy is not None and self._proxy.scheme != "http":
             raise OutboundRefused(f"{at}: WebSockets go through a proxy at http:// alone, not {self._proxy.scheme}://")
         await self._turn(told)
-        secure = told.scheme == "wss"
-        addresses = await self._guard.addresses(told.copy_with(scheme="https" if secure else "http"))
-        port = told.port or (443 if secure else 80)
+        return await self._dial(told.copy_with(scheme="https" if told.scheme == "wss" else "http"), at)
+
+    async def dial(self, host: str, port: int) -> socket.socket:
+        """Connect to a host, judged as every other, for what speaks another protocol; who asked for it closes it.
+
+        Raises:
+            OutboundRefused: it is not an outside address.
+            OutboundError: unknown host, or no connection.
+        """
+        at = f"{host}:{port}"
+        try:
+            told = httpx.URL(scheme="https", host=host, port=port)
+        except (httpx.InvalidURL, ValueError, TypeError):
+            raise OutboundRefused("not a host that can be reached") from None
+        if self._proxy is not None and self._proxy.scheme != "http":
+            raise OutboundRefused(f"{at}: it goes through a proxy at http:// alone, not {self._proxy.scheme}://")
+        return await self._dial(told, at)
+
+    async def _dial(self, url: httpx.URL, at: str) -> socket.socket:
+        addresses = await self._guard.addresses(url)
+        port = url.port or (443 if url.scheme == "https" else 80)
         for address in addresses:
             with suppress(OSError):  # TimeoutError is one
                 async with asyncio.timeout(self.timeout):

@@ -88,6 +88,14 @@ def parser() -> Parser:
     dead.add_argument("--url", default="http://127.0.0.1:8470", help="where the service listens")
     dead.add_argument("--key", help="API key; by default FORESHOCK_ADMIN_KEY")
 
+    drill = add("drill", "service.drill_command", "injects a marked revolt and says which channels it reached")
+    drill.add_argument("brand", metavar="BRAND", help="a watched brand")
+    drill.add_argument("--severity", type=int, choices=range(1, 6), default=4, help="1 to 5 (4)")
+    drill.add_argument("--seconds", type=float, default=30.0, metavar="S", help="how long it is followed (30)")
+    drill.add_argument("--format", choices=["json", "table"], default="table")
+    drill.add_argument("--url", default="http://127.0.0.1:8470", help="where the service listens")
+    drill.add_argument("--key", help="API key; by default FORESHOCK_ADMIN_KEY")
+
     backtest = add("backtest", "service.backtest", "what a recorded series would have raised")
     backtest.add_argument("file", type=Path, metavar="FILE.csv")
     backtest.add_argument("--budget", type=float, default=0.5, metavar="N", help="false pages a week")

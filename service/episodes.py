@@ -49,7 +49,8 @@ class Episodes:
         """
         event = event_of(episode).model_dump_json() if tell else ""
         await self._store.call(
-            "fs_episode", keys.episodes(keys.shard(episode.brand)), fence, episode.brand, episode.kind, episode.id,
+            "fs_episode", keys.episodes(keys.shard(episode.brand)), fence, episode.brand,
+            "drill" if episode.drill else episode.kind, episode.id,
             episode.version - 1, episode.model_dump_json(), episode.opened_at.timestamp(), alarm, event,
             " ".join(quoted_keys(episode.evidence)),
         )  # fmt: skip
@@ -63,7 +64,7 @@ class Episodes:
         key = keys.episodes(keys.shard(brand))
         await self._store.call("fs_episode", key, fence, brand, kind, "", 0, "", 0, alarm, "", "")
 
-    async def change(self, identity: str, change: Callable[[Episode], Episode], tell: bool = True) -> Episode | None:
+    async def change(self, identity: str, change: Callable[[Episode], Episode]) -> Episode | None:
         """Apply `change` to the newest version, again where somebody else was quicker; None where there is none."""
         for _ in range(RETRIES):
             episode = await self.get(identity)
@@ -71,7 +72,7 @@ class Episodes:
                 return None
             changed = change(episode)
             try:
-                await self.save(changed, tell=tell)
+                await self.save(changed)
             except Conflict:
                 continue
             return changed

@@ -13,6 +13,8 @@ from service.store import Store
 
 FIRST = 5
 TOP = 10
+ADVOCATES = 5
+"""Authors who spoke up for the brand that are named, each by a post, so that its deletion takes the name along."""
 SAMPLE = 1000
 """Mentions looked at on either side of the start: enough for stable terms, milliseconds to read."""
 EARLIER = 3 * 3600.0
@@ -38,8 +40,12 @@ BEFORE = 86_400.0
 """Seconds before the start that say what is talked about on a normal day."""
 
 
-async def gather(store: Store, brand: str, query: str, start: float, now: float, angry: bool) -> dict[str, Any]:
-    """Return the evidence of an episode that began at `start` (POSIX seconds); `angry`: negative mentions carry it.
+async def gather(
+    store: Store, brand: str, query: str, start: float, now: float, angry: bool, glad: bool = False
+) -> dict[str, Any]:
+    """Return the evidence of an episode that began at `start` (POSIX seconds).
+
+    `angry`: negative mentions carry it, `glad`: positive ones do.
 
     Terms are those of distinct texts: copies and reposts say theirs once. What the first mentions are is told by the
     terms that rose: the earliest that speak of what all now speak of, also where that lies before `start`, which is an
@@ -47,9 +53,10 @@ async def gather(store: Store, brand: str, query: str, start: float, now: float,
     """
     inside = await kept(store, brand, start, now, SAMPLE, newest=False)
     before = await kept(store, brand, start - BEFORE, start - 1, SAMPLE)
-    telling = _telling(inside, angry)
+    mood = "negative" if angry else "positive" if glad else None
+    telling = _telling(inside, mood)
     risen = _risen([m["text"] for m in telling], [m["text"] for m in before], query)
-    earlier = [m for m in reversed(_telling(before, angry)) if _posted(m) >= start - EARLIER]
+    earlier = [m for m in reversed(_telling(before, mood)) if _posted(m) >= start - EARLIER]
     subject = _subject(telling, risen)
     first = [m for m in earlier + telling if subject & set(terms(m["text"]))] or telling
     followers = {m["author"]["id"]: m["author"].get("followers") or 0 for m in telling if m.get("author")}
@@ -64,7 +71,25 @@ async def gather(store: Store, brand: str, query: str, start: float, now: float,
         "authors": len(followers),
         "reach": sum(followers.values()),
         "suspected": _suspected(inside),
+        "advocates": advocates(inside),
     }
+
+
+def advocates(mentions: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return who spoke up for the brand: how many posts, authors and followers, and a post of each of the widest."""
+    good = [m for m in mentions if m.get("sentiment") == "positive" and m.get("author") and not m.get("repost_of")]
+    by_author = {(m["source"], m["author"]["id"]): m for m in sorted(good, key=_weight)}
+    widest = sorted(by_author.values(), key=_reach, reverse=True)
+    return {
+        "mentions": len(good),
+        "authors": len(widest),
+        "reach": sum(map(_reach, widest)),
+        "posts": [brief(m) for m in widest[:ADVOCATES]],
+    }
+
+
+def _reach(mention: dict[str, Any]) -> int:
+    return mention["author"].get("followers") or 0
 
 
 def _risen(now: list[str], before: list[str], query: str) -> list[RisenTerm]:
@@ -109,8 +134,8 @@ def _post(mention: dict[str, Any]) -> Post:
     return Post(*said, repost=mention.get("repost_of") is not None, desk=mention.get("kind") in DESKS)
 
 
-def _telling(mentions: list[dict[str, Any]], angry: bool) -> list[dict[str, Any]]:
-    return [m for m in mentions if not angry or m.get("sentiment") == "negative"] or mentions
+def _telling(mentions: list[dict[str, Any]], mood: str | None) -> list[dict[str, Any]]:
+    return [m for m in mentions if mood is None or m.get("sentiment") == mood] or mentions
 
 
 def _subject(telling: list[dict[str, Any]], risen: list[RisenTerm]) -> set[str]:

@@ -125,12 +125,12 @@ async def end(watcher: Watcher, kind: Kind, now: float, why: str, fence: int) ->
         else:
             over = crisis.over(episode)
             ended = crisis.calmed(episode, now) if over else crisis.resolved(episode, now, why)
+            await freeze(watcher, ended, now)
             try:
                 await watcher.episodes.save(ended, fence, alarm, tell=not over)
             except Conflict:
                 await read_open([watcher])
                 continue
-            await freeze(watcher, ended, now)
             if kind == "crisis":
                 watcher.closed.append((episode.began.timestamp(), now))
         watcher.open.pop(kind, None)

@@ -775,9 +775,9 @@ local function episode(keys, args)
     redis.call('HSET', keys[1], id, episode)
     redis.call('ZADD', tag .. ':episodes:opened', opened, id)
     quote(tag, brand, id, quoted)
-    if on then
+    if on and kind ~= 'drill' then  -- the ticker knows nothing of drills
       redis.call('HSET', watch, kind .. SEP .. 'episode', id)
-    elseif fence ~= '' then
+    elseif not on and fence ~= '' then
       redis.call('HDEL', watch, kind .. SEP .. 'episode')  -- a person's word does not end the alarm itself
     end
   end

@@ -49,6 +49,7 @@ class Route(_Config):
     timezone: Zone | None = Field(default=None, description="of hours and quiet; by default the brand's")
     escalate: list[Level] = Field(default_factory=list, max_length=MOST_LEVELS)
     despite_mutes: bool = False
+    weekly: bool = Field(default=False, description="its channels get the weekly note, and others only if they ask")
 
     @model_validator(mode="after")
     def _rises(self) -> Self:

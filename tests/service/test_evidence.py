@@ -138,7 +138,7 @@ def test_reposts_are_voices_of_their_own_and_an_article_is_from_a_desk(store_url
 def test_an_episode_whose_mentions_are_gone_has_no_share(store_url: str) -> None:
     async def body(store: Store) -> None:
         found = await evidence(store)
-        assert found["suspected"] == {"share": None, "mentions": 0, "of": 0, "reasons": {}, "texts": []}
+        assert found["suspected"] == {"share": None, "mentions": 0, "of": 0, "reasons": {}, "texts": [], "posts": []}
         assert suspicion(found) == ""
         assert suspicion({}) == ""  # of an episode from before it was told
 

@@ -36,7 +36,7 @@ class Read(HTMLParser):
     def handle_data(self, data: str) -> None:
         self.words += data
 
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
+    def handle_starttag(self, tag: str, attrs: Any) -> None:  # noqa: ARG002
         self.markup.append(tag)
 
     def handle_comment(self, data: str) -> None:

@@ -4,8 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from service.embedded import EmbeddedStore
+
+# How long an example takes says something of the machine, not of the code: what must be quick has a bench.
+settings.register_profile("foreshock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("foreshock")
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from service.notify.channel import Channel
 from service.notify.digest import URGENT, Allowance, merged
 from service.notify.due import LEASE, Claim, Due, Pending
 from service.notify.notice import Message, Notice, Outcome, Sender
-from service.notify.routing import receivers
+from service.notify.routing import receivers, seen_by
 from service.notify.schedule import MANNERS, again
 from service.registry import Registry
 from service.store import Store, mended
@@ -272,8 +272,8 @@ class Dispatch:
             await self._note(letter, outcome, now, ms)
 
     async def _try(self, channel: Channel, way: _Way, letters: Sequence[Letter]) -> Outcome:
-        first = letters[0]
-        notice = _notice(first)
+        letters = [replace(one, event=seen_by(self._registry, channel.name, one.event)) for one in letters]
+        notice = _notice(letters[0])
         try:
             if way.built is None or way.built[0] != channel:
                 way.built = (channel, self._senders[channel.type](channel))

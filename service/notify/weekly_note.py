@@ -7,7 +7,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from service import keys, weekly
 from service.notify import delivery_log
 from service.notify.channel import Channel
 from service.notify.notice import Message, Outcome, Sender
-from service.notify.routing import receivers
+from service.notify.routing import brands_of, receivers
 from service.notify.schedule import MANNERS, again
 from service.notify.senders import Speaker
 from service.registry import Registry
@@ -79,11 +79,20 @@ class WeeklyNote:
         if channels:
             start = weekly.begins(monday, weekly.zone_of(self._registry.brands.values()))
             brands = [await weekly.watched(self._store, b, start, self._now()) for b in self._registry.brands.values()]
-            words = weekly.note(monday, brands, self._url)
-            note |= {"title": words.title, "summary": words.summary, "lines": list(words.lines), "facts": words.facts}
+            note |= self._words(monday, brands)
+            known = {name: brands_of(self._registry, name) for name in channels}
+            note["own"] = {
+                name: self._words(monday, [one for one in brands if one.brand in some])
+                for name, some in known.items()
+                if some is not None
+            }
         await self._store.do("HSETNX", keys.WEEKLY, week, json.dumps(note))
         await self._forget()
         return cast(bytes, await self._store.do("HGET", keys.WEEKLY, week))
+
+    def _words(self, monday: date, brands: Sequence[weekly.Watched]) -> dict[str, Any]:
+        words = weekly.note(monday, brands, self._url)
+        return {"title": words.title, "summary": words.summary, "lines": list(words.lines), "facts": words.facts}
 
     def _to(self) -> list[str]:
         has = self._registry.channels
@@ -105,7 +114,7 @@ class WeeklyNote:
         channel = receivers(self._registry).get(name)
         outcome = Outcome("never", "there is no such channel any more")
         if channel is not None:
-            outcome = await self._send(channel, note)
+            outcome = await self._send(channel, note.get("own", {}).get(name, note))
         due = again(MANNERS["slack"], f"{week} {name}", note["at"], now, outcome.after) or 0.0
         state |= {"tries": state["tries"] + 1, "due": due, "detail": delivery_log.public(outcome.detail)}
         if outcome.result == "delivered":

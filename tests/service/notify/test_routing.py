@@ -6,7 +6,7 @@ from service.notify.holes import Hole, holes, untold
 from service.notify.mute import Mute
 from service.notify.on_call import Duty
 from service.notify.route import Route, Told
-from service.notify.routing import all_routes, receivers, told
+from service.notify.routing import all_routes, brands_of, receivers, seen_by, told
 from tests.service.notify.routed import Configured, at, event
 
 SIGNING = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
@@ -120,3 +120,29 @@ def test_a_route_to_nobody_and_no_channel_at_all_are_said() -> None:
         "routes and duties: there is no channel 'gone'; there is mail",
         "routes and duties: there is no channel or duty 'boss'; there is mail, pr",
     ]
+
+
+def test_a_channel_hears_of_no_other_clients_than_those_of_its_routes() -> None:
+    duty = Duty.model_validate({"name": "pr", "starts": "2026-01-05", "people": [{"name": "Ann", "channel": "ann"}]})
+    routes = [
+        route(to=["mail"], brands=["acme"]),
+        route(to=["pr"], brands=["acme"], escalate=[{"after_minutes": 5, "to": ["boss"]}]),
+        route(to=["pr"], brands=["globex"]),
+        route(to=["boss"]),
+    ]
+    channels = [mail("mail"), mail("ann"), mail("boss")]
+    configured = has(*channels, duties={"pr": duty}, routes=routes, webhooks={"pager": PAGER})
+    alike = event(severity=4)
+    shown = alike.model_copy(
+        update={"episode": alike.episode.model_copy(update={"evidence": {"others": ["globex", "umbra"]}})}
+    )
+
+    def others(channel: str) -> list[str]:
+        return list(seen_by(configured, channel, shown).episode.evidence["others"])
+
+    assert others("mail") == []
+    assert others("ann") == ["globex"]
+    assert others("boss") == others("pager") == ["globex", "umbra"]
+    assert brands_of(configured, "boss") is None
+    assert brands_of(has(mail()), "mail") is None
+    assert shown.episode.evidence["others"] == ["globex", "umbra"]

@@ -247,3 +247,18 @@ def test_the_clock_is_that_of_most_brands() -> None:
     berlin = [brand("a", "Europe/Berlin"), brand("b", "Europe/Berlin")]
     assert zone_of([*berlin, brand("c", "UTC")]).key == "Europe/Berlin"
     assert zone_of([]).key == "UTC"
+
+
+def test_a_channel_whose_routes_name_brands_reads_of_those_alone(store_url: str) -> None:
+    async def body(at: Desk) -> dict[str, str]:
+        registry = Registry(at.store)
+        await registry.put_brand(Brand(name="globex", query="globex"))
+        await registry.put_route(Route.model_validate({"name": "a", "to": ["pr"], "brands": ["acme"], "weekly": True}))
+        await registry.put_route(Route.model_validate({"name": "b", "to": ["ops"], "weekly": True}))
+        await at.process().turn()
+        return {name: " ".join(message.lines) for name, message in at.said}
+
+    said = desk(store_url, body)
+    assert "acme" in said["pr"]
+    assert "globex" not in said["pr"]
+    assert "globex" in said["ops"]

@@ -11,15 +11,13 @@ from collectors.match import Matcher
 from collectors.query import Query
 from collectors.query_fields import Field, Followers, Said
 from collectors.query_tree import And, Cased, Node, Not, Or, Prefix, Term
-from collectors.reading import Reading, Standing
+from collectors.reading import Place
 
 MOST_SPANS = 100
 """Places shown of one term."""
 
 _JOINING = frozenset({"Mn", "Mc", "Me", "Cf", "Lm", "Sk"})
 """Categories of what may melt into the character before."""
-
-_Place = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Found:
 
     term: str
     excludes: bool
-    spans: list[_Place]
+    spans: list[Place]
 
 
 @dataclass(frozen=True)
@@ -47,19 +45,20 @@ class Explainer:
     """Explains one query on many texts."""
 
     def __init__(self, query: Query) -> None:
-        self._query = query
         self._matcher = Matcher({"": query})
+        shown = {(str(node), excludes): node for node, excludes in _shown(query.root, excludes=False)}
+        self._shown = [(*key, node, self._matcher.asking.holds(node)) for key, node in shown.items()]
 
     def explain(self, text: str, said: Said | None = None) -> Explanation:
         """Tell what of the query is in a text; `said` is what else is known of the mention."""
         reading = self._matcher.reading(text, said)
-        places = _Places(text, reading)
-        found: dict[tuple[str, bool], Found] = {}
-        for node, excludes in _shown(self._query.root, excludes=False):
-            if (str(node), excludes) not in found and node.holds(reading):
-                spans = places.of(node) if isinstance(node, Term | Prefix | Cased) else []
-                found[str(node), excludes] = Found(str(node), excludes, spans)
-        return Explanation(bool(self._matcher.match(text, said)), list(found.values()))
+        places = _Places(text)
+        found = []
+        for term, excludes, node, holds in self._shown:
+            if holds(reading):
+                standing = self._matcher.asking.places(node, reading) if isinstance(node, Term | Prefix | Cased) else []
+                found.append(Found(term, excludes, places.of(standing, isinstance(node, Cased))))
+        return Explanation(bool(self._matcher.match(text, said)), found)
 
 
 def _shown(node: Node, excludes: bool) -> Iterator[tuple[Node, bool]]:
@@ -78,26 +77,24 @@ def _shown(node: Node, excludes: bool) -> Iterator[tuple[Node, bool]]:
 class _Places:
     """From places in a folded text to those in the text as written."""
 
-    def __init__(self, text: str, reading: Reading) -> None:
-        self._text, self._reading = text, reading
-        self._origins: dict[bool, list[_Place]] = {}
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._origins: dict[bool, list[Place]] = {}
 
-    def of(self, term: Term | Prefix | Cased) -> list[_Place]:
-        cased = isinstance(term, Cased)
-        if cased not in self._origins:
+    def of(self, standing: list[Place], cased: bool) -> list[Place]:
+        """Return where the first of them are."""
+        if standing and cased not in self._origins:
             self._origins[cased] = _origins(self._text, cased)
-        origins = self._origins[cased]
-        standing: Standing = self._reading.cased if cased else self._reading.plain
-        places = standing.places(term.text if cased else term.key)[:MOST_SPANS]
-        return [(origins[start][0], origins[end - 1][1]) for start, end in places] if origins else []
+        origins = self._origins.get(cased)
+        return [(origins[start][0], origins[end - 1][1]) for start, end in standing[:MOST_SPANS]] if origins else []
 
 
-def _origins(text: str, cased: bool) -> list[_Place]:
+def _origins(text: str, cased: bool) -> list[Place]:
     """Start and end in `text` of what each character of its folded form comes from; [] where that cannot be told."""
     form = fold_cased if cased else fold
     cuts = [at for at, char in enumerate(text) if not at or not _melts(char)] + [len(text)]
     folded: list[str] = []
-    origins: list[_Place] = []
+    origins: list[Place] = []
     for start, end in pairwise(cuts):
         piece = text[start:end]
         if piece.isspace() and (not folded or folded[-1] == " "):

@@ -1,6 +1,7 @@
 """One form for all ways to write a word, and what a whole word is: texts and terms are compared after this."""
 
 import re
+import string
 import unicodedata
 from functools import cache
 
@@ -26,6 +27,11 @@ _SPACELESS = re.compile(
 
 _ASCII_WORD = re.compile(r"\w+")
 
+_ASCII_JOINS = frozenset(string.ascii_letters + string.digits + "_")
+"""What of ASCII goes on with the word beside it: tells most places without a call."""
+_ASCII_BEGUN = _ASCII_JOINS | {"#", "@"}
+EDGES = frozenset(map(chr, range(128))) - _ASCII_JOINS
+
 
 @cache
 def _mark_runs() -> re.Pattern[str]:
@@ -41,7 +47,7 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         lower = text.lower()
-        if lower.isprintable() and "  " not in lower and not (lower[:1] == " " or lower[-1:] == " "):
+        if lower.isprintable() and "  " not in lower and lower[:1] != " " and lower[-1:] != " ":
             return lower  # as most texts are: a third less time than to split and join
         return " ".join(lower.split())
     text = _ERASED.sub("", _normal(text).casefold())
@@ -52,7 +58,7 @@ def fold(text: str) -> str:
 def fold_cased(text: str) -> str:
     """Give the form in which case-sensitive terms are compared: as `fold`, but upper and lower case stay apart."""
     if text.isascii():
-        return " ".join(text.split())
+        return text if text.lower() == fold(text) else " ".join(text.split())
     return " ".join(unicodedata.normalize("NFKC", _unified(_ERASED.sub("", _normal(text)))).split())
 
 
@@ -83,14 +89,20 @@ def joins(char: str) -> bool:
 
 def begins(text: str, start: int) -> bool:
     """Whether a word may begin at `start`: no letter goes on from before it. # and @ begin a word."""
-    return not (start > 0 and joins(text[start - 1]) and (text[start] in "#@" or joins(text[start])))
+    if not start or (before := text[start - 1]) in EDGES:
+        return True
+    first = text[start]
+    return not ((before in _ASCII_JOINS or joins(before)) and (first in _ASCII_BEGUN or joins(first)))
 
 
 def is_whole(text: str, start: int, end: int) -> bool:
     """Whether text[start:end] stands as whole words: no letter goes on at either side. # and @ begin a word."""
-    if start > 0 and joins(text[start - 1]) and (text[start] in "#@" or joins(text[start])):
+    if not begins(text, start):
         return False
-    return end == len(text) or not (joins(text[end]) and joins(text[end - 1]))
+    if end == len(text) or (after := text[end]) in EDGES:
+        return True
+    last = text[end - 1]
+    return not ((after in _ASCII_JOINS or joins(after)) and (last in _ASCII_JOINS or joins(last)))
 
 
 def holds_whole(text: str, term: str) -> bool:

@@ -91,8 +91,8 @@ def _account(name: str) -> str:
 
 
 _HOLDS: dict[str, Callable[[Reading, str], bool]] = {
-    "source": lambda reading, value: value in known("source", reading.said),
-    "kind": lambda reading, value: value in known("kind", reading.said),
+    "source": lambda reading, value: value == (reading.said.get("source") or _UNSAID["source"]),
+    "kind": lambda reading, value: value == (reading.said.get("kind") or _UNSAID["kind"]),
     "lang": lambda reading, value: reading.language == value,
     "author": lambda reading, value: value in known("author", reading.said),
     "url": lambda reading, value: holds_whole(fold(reading.said.get("url") or ""), value),

@@ -4,7 +4,6 @@ Each node is frozen and prints as text that parses to the same node.
 """
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import Protocol
 
 from collectors.fold import fold
 from collectors.query_fields import Field, Followers
-from collectors.reading import GOES_ON, Reading, Span
+from collectors.reading import GOES_ON
 
 _UNPLAIN = re.compile(r'[\s*:|(){}"“”„]')
 OPERATORS = frozenset({"and", "or", "not"})
@@ -23,10 +22,6 @@ class Node(Protocol):
 
     def leaves(self) -> "Iterator[Leaf]":
         """Every leaf below, in the order written."""
-        ...
-
-    def holds(self, reading: Reading) -> bool:
-        """Whether it is true of a text."""
         ...
 
 
@@ -44,14 +39,6 @@ class Term:
     def leaves(self) -> "Iterator[Leaf]":
         """Give the term."""
         yield self
-
-    def holds(self, reading: Reading) -> bool:
-        """Whether the term was found."""
-        return self.text in reading.keys
-
-    def words(self, reading: Reading) -> list[Span]:
-        """First and last word of each place where it stands."""
-        return reading.plain.words(self.text)
 
     def __str__(self) -> str:
         plain = not (_UNPLAIN.search(self.text) or self.text.startswith("-") or self.text in OPERATORS)
@@ -73,14 +60,6 @@ class Prefix:
         """Give the prefix."""
         yield self
 
-    def holds(self, reading: Reading) -> bool:
-        """Whether a word begins with it."""
-        return self.key in reading.keys
-
-    def words(self, reading: Reading) -> list[Span]:
-        """First and last word of each place where it stands."""
-        return reading.plain.words(self.key)
-
     def __str__(self) -> str:
         return f'"{self.text}*"' if " " in self.text or str(Term(self.text))[0] == '"' else f"{self.text}*"
 
@@ -100,14 +79,6 @@ class Cased:
         """Give the term."""
         yield self
 
-    def holds(self, reading: Reading) -> bool:
-        """Whether it was found as written."""
-        return self.key in reading.keys and self.text in reading.cased.keys
-
-    def words(self, reading: Reading) -> list[Span]:
-        """First and last word of each place where it stands."""
-        return reading.cased.words(self.text) if self.holds(reading) else []
-
     def __str__(self) -> str:
         return f"{{{self.text}}}"
 
@@ -121,18 +92,6 @@ class Phrase:
     def leaves(self) -> "Iterator[Leaf]":
         """Every part."""
         yield from self.parts
-
-    def holds(self, reading: Reading) -> bool:
-        """Whether the parts stand one after the other."""
-        return all(part.holds(reading) for part in self.parts) and bool(self.words(reading))
-
-    def words(self, reading: Reading) -> list[Span]:
-        """First and last word of each place where it stands."""
-        found = self.parts[0].words(reading)
-        for part in self.parts[1:]:
-            goes_on = dict(part.words(reading))
-            found = [(first, goes_on[last + 1]) for first, last in found if last + 1 in goes_on]
-        return found
 
     def __str__(self) -> str:
         return f'"{" ".join(part.text + "*" * isinstance(part, Prefix) for part in self.parts)}"'
@@ -154,13 +113,6 @@ class And:
         """Every leaf below."""
         return (leaf for part in self.parts for leaf in part.leaves())
 
-    def holds(self, reading: Reading) -> bool:
-        """Whether all parts hold."""
-        for part in self.parts:  # noqa: SIM110 - all() takes twice the time, here where much of it goes
-            if not part.holds(reading):
-                return False
-        return True
-
     def __str__(self) -> str:
         return " AND ".join(f"({part})" if isinstance(part, Or) else str(part) for part in self.parts)
 
@@ -175,13 +127,6 @@ class Or:
         """Every leaf below."""
         return (leaf for part in self.parts for leaf in part.leaves())
 
-    def holds(self, reading: Reading) -> bool:
-        """Whether any part holds."""
-        for part in self.parts:  # noqa: SIM110 - as in And
-            if part.holds(reading):
-                return True
-        return False
-
     def __str__(self) -> str:
         return " OR ".join(map(str, self.parts))
 
@@ -195,10 +140,6 @@ class Not:
     def leaves(self) -> Iterator[Leaf]:
         """Every leaf below."""
         return self.part.leaves()
-
-    def holds(self, reading: Reading) -> bool:
-        """Whether the part does not hold."""
-        return not self.part.holds(reading)
 
     def __str__(self) -> str:
         return f"NOT ({self.part})" if isinstance(self.part, And | Or) else f"NOT {self.part}"
@@ -219,26 +160,8 @@ class Near:
         """Every leaf below."""
         return (leaf for choice in self.left + self.right for leaf in choice.leaves())
 
-    def holds(self, reading: Reading) -> bool:
-        """Whether the sides stand near."""
-        left = _words(self.left, reading)
-        right = _words(self.right, reading) if left else []
-        return bool(right) and (self._follow(left, right) or self._follow(right, left))
-
-    def _follow(self, ahead: list[Span], behind: list[Span]) -> bool:
-        firsts = sorted(first for first, _ in behind)
-        for _, last in ahead:
-            after = bisect_right(firsts, last)
-            if after < len(firsts) and firsts[after] <= last + self.distance:
-                return True
-        return False
-
     def __str__(self) -> str:
         return f"{_side(self.left)} NEAR/{self.distance} {_side(self.right)}"
-
-
-def _words(choices: tuple[Sayable, ...], reading: Reading) -> list[Span]:
-    return [span for choice in choices if choice.holds(reading) for span in choice.words(reading)]
 
 
 def _side(choices: tuple[Sayable, ...]) -> str:

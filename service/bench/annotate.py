@@ -1,7 +1,8 @@
 """`foreshock bench annotate`: what a text costs on one core before the store sees it, where every text matches.
 
 10,000 queries as brands have them (a phrase, a word, a tag, a handle); every text names one of the brands. The stages
-run one after the other over as many texts as a worker takes at a time, as they do in the service.
+run one after the other over as many texts as a worker takes at a time, as they do in the service. `match_mixed_us` is
+matching where five of six queries have NOT, wildcards, NEAR, {Case} or filters.
 """
 
 import argparse
@@ -43,6 +44,8 @@ def measure(arguments: argparse.Namespace) -> Figures:
     matched = sum(bool(matcher.match(text)) for text in texts)
     hinted = [(text, None) for text in texts]
     match_us = _best(lambda some: [matcher.match(text) for text in some], texts)
+    mixed = Matcher({name: parse(mixed_query(name, n)) for n, name in enumerate(names)})
+    match_mixed_us = _best(lambda some: [mixed.match(text, SAID) for text in some], texts)
     language_us = _best(lambda some: [guess(text) for text in some], texts)
     sentiment_us = _best(lambda some: [engine.judge(text) for text in some], texts)
     annotate_us = _best(lambda some: annotate_all([(text, None) for text in some], engine), texts)
@@ -54,6 +57,7 @@ def measure(arguments: argparse.Namespace) -> Figures:
         "matched_share": matched / len(texts),
         "scored_share": sum(note.scored for note in notes) / len(texts),
         "match_us": match_us,
+        "match_mixed_us": match_mixed_us,
         "language_us": language_us,
         "sentiment_us": sentiment_us,
         "spam_us": max(0.0, annotate_us - language_us - sentiment_us),
@@ -62,6 +66,23 @@ def measure(arguments: argparse.Namespace) -> Figures:
         "texts_per_second": 1e6 / (match_us + annotate_us),
         **_longest(engine),
     }
+
+
+def mixed_query(name: str, n: int) -> str:
+    """Return the `n`th brand's query, of six kinds in turn that ask all that a query can."""
+    kinds = (
+        query(name),
+        f'({name} OR "{name} air" OR @{name}) NOT ({name}land OR "{name} street")',
+        f"({name}* OR #{name}) (flight* OR luggage OR refund* OR delay* OR crew)",
+        f'(@{name}help OR {name}) NEAR/8 (late OR refund* OR cancel* OR worst) OR "{name} air"',
+        f"{{{name.title()}}} -job* -hiring (lang:en OR lang:de)",
+        f"({name} OR #{name}) followers:>100 -source:reddit -kind:ticket",
+    )
+    return kinds[n % len(kinds)]
+
+
+SAID = {"source": "x", "kind": "post", "language": "en", "author": {"id": "1", "name": "jane", "followers": 500}}
+"""What the network says of each text, for queries that ask."""
 
 
 def tweets(names: Sequence[str], n: int, seed: int) -> list[str]:

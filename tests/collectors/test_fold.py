@@ -5,8 +5,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from collectors.fold import fold, fold_cased, word_starts
+from collectors.fold import begins, fold, fold_cased, is_whole, word_starts
 
+GOES_ON = re.compile(r"[aA_9é\u0301]").match
 ANY_TEXT = st.text(alphabet=st.characters())
 
 
@@ -39,6 +40,16 @@ def test_words_begin_where_letters_do_and_each_character_without_spaces_is_one(t
 @pytest.mark.parametrize("text", ["plain words, in ASCII", "", "  ", "a-b"])
 def test_ascii_words_are_cut_as_all_others(text: str) -> None:
     assert word_starts(text) == word_starts(text + "…")
+
+
+@given(st.text("aA_9 #@.é최🔥\u0301", min_size=1), st.integers(0, 20), st.integers(1, 20))
+def test_a_whole_word_has_no_letter_beside_a_letter(text: str, at: int, length: int) -> None:
+    start = at % len(text)
+    end = min(len(text), start + length)
+    inner, before, after = text[start:end], text[:start][-1:], text[end:][:1]
+    begun = not (GOES_ON(before) and (inner[0] in "#@" or GOES_ON(inner[0])))
+    assert begins(text, start) == begun
+    assert is_whole(text, start, end) == (begun and not (GOES_ON(after) and GOES_ON(inner[-1])))
 
 
 def test_folding_a_hundred_thousand_stacked_marks_takes_no_quadratic_time() -> None:

@@ -3,11 +3,11 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from collectors.fold import fold, holds_whole
-from collectors.match import Matcher
+from collectors.fold import fold, fold_cased, holds_whole
+from collectors.match import TOGETHER, Matcher
 from collectors.query import MAX_TERMS, Query, QueryError, parse
 from collectors.query_tree import Node, Or, Term, asks
 from collectors.reading import MAX_PLACES, PIECE
@@ -15,6 +15,12 @@ from tests.collectors import naive
 
 FEW_LETTERS = st.text("ab#@ é최低", min_size=1, max_size=8)
 """Few letters, so that terms nest, overlap and occur."""
+
+
+CASED = [
+    "Acme", "ACME", "acme", "É", "é", "E\u0301", "Straße", "STRASSE", "ΑΣ", "ας", "İl", "ıl", "\u212a", "K", "k", "ﬁ",
+]  # fmt: skip
+"""Words whose folded form is longer, shorter or another letter, where case is no longer told by the place."""
 
 
 def brands(texts: list[str]) -> dict[str, Query]:
@@ -92,6 +98,38 @@ def test_many_mentions_together_match_what_each_matches_alone(ands: list[str], t
     assert matcher.match_all(mentions) == [matcher.match(m["text"], m) for m in mentions]
 
 
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(naive.trees.filter(asks), min_size=1, max_size=4), st.lists(naive.texts, max_size=20))
+def test_random_trees_hold_of_many_mentions_together_as_of_each_alone(
+    roots: list[Node], texts: list[list[str]]
+) -> None:
+    matcher = Matcher({str(root): parse(str(root)) for root in roots})
+    mentions = [{"text": " ".join(words), "language": "en"} for words in texts]
+    assert matcher.match_all(mentions) == [matcher.match(m["text"], m) for m in mentions]
+
+
+def test_many_long_mentions_together_forget_no_place_of_any() -> None:
+    matcher = Matcher({"acme": parse("acme"), "near": parse("acme NEAR/1 late")})
+    mentions = [{"text": "acme " * (PIECE // 5 - 2) + "late"}] * TOGETHER
+    assert len(mentions[0]["text"]) <= PIECE
+    assert matcher.match_all(mentions) == [matcher.match(mentions[0]["text"])] * TOGETHER
+
+
+@example(["Acme"], ["Straße", "Acme", "J\u030c"])  # as long as its folded form, and other places
+@given(st.lists(st.sampled_from(CASED), min_size=1, max_size=3), st.lists(st.sampled_from([*CASED, "-"]), max_size=6))
+def test_case_is_compared_as_in_the_text_as_written(term: list[str], around: list[str]) -> None:
+    written, text = " ".join(term), " ".join(around)
+    stands = holds_whole(fold_cased(text), fold_cased(written))
+    matcher = Matcher({"acme": parse(f"{{{written}}}")})
+    assert matcher.match(text) == ["acme"] * stands
+    assert matcher.match(text + "\u200b \n x") == ["acme"] * stands
+
+
+def test_case_is_compared_at_each_place_of_a_long_text_and_where_only_a_word_begins_it_is_not() -> None:
+    assert Matcher({"acme": parse("{Acme}")}).match("acme " * (MAX_PLACES + PIECE) + "Acme") == ["acme"]
+    assert Matcher({"acm": parse("{Acm}"), "begun": parse("acm*")}).match("Acme acm") == ["begun"]
+
+
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(naive.trees, min_size=1, max_size=4), naive.texts, naive.mentions)
 def test_random_trees_agree_with_a_naive_evaluator(roots: list[Node], words: list[str], said: dict[str, Any]) -> None:
@@ -162,6 +200,14 @@ def test_near_looks_at_the_first_thousand_places_of_a_term() -> None:
     for places in (MAX_PLACES, MAX_PLACES + 1):
         text = "acme by " * (places - 1) + "acme air"
         assert matcher.match(text) == (["near"] if places == MAX_PLACES else [])
+
+
+def test_a_word_that_all_brands_watch_costs_no_more_where_a_text_repeats_it() -> None:
+    matcher = Matcher({f"{n}": parse(f"(acme OR air{n}) -bus") for n in range(4_000)})
+    matcher.match("acme")
+    start = time.process_time()
+    assert len(matcher.match("acme " * 1_600)) == 4_000
+    assert time.process_time() - start < 0.1  # some 5 ms; adding all brands at each place takes 0.2 s
 
 
 def worst_queries() -> dict[str, str]:

@@ -100,9 +100,10 @@ def test_every_stage_is_measured_on_texts_that_all_match() -> None:
     figures = json.loads(done.stdout)["figures"]
     assert figures["queries"] == 10_000
     assert figures["matched_share"] == 1.0
-    stages = ("match_us", "language_us", "sentiment_us", "spam_us")
-    assert all(figures[stage] > 0 for stage in stages)
-    assert figures["texts_per_second"] == pytest.approx(1e6 / sum(figures[stage] for stage in stages), rel=0.01)
+    measured = ("match_us", "match_mixed_us", "language_us", "sentiment_us", "annotate_us")
+    assert all(figures[stage] > 0 for stage in measured)
+    assert figures["spam_us"] >= 0  # what the others leave of annotate_us: none where the machine was busy meanwhile
+    assert figures["texts_per_second"] == pytest.approx(1e6 / (figures["match_us"] + figures["annotate_us"]), rel=0.01)
 
 
 @pytest.mark.slow

@@ -1,14 +1,12 @@
 """The one way out: every request to another machine goes through here, so that none reaches an internal address."""
 
 import asyncio
-import base64
-import ipaddress
 import logging
 import socket
 import ssl
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
@@ -20,7 +18,9 @@ from typing import Self
 
 import httpx
 
-from collectors.collector import CollectorError
+from collectors.guard import GuardedTransport, Resolver, connected, origin, system_resolver, tunnelled
+from collectors.guard import OutboundError as OutboundError
+from collectors.guard import OutboundRefused as OutboundRefused
 from collectors.limits import Limiter
 
 USER_AGENT = "foreshock (early warning of brand crises)"
@@ -29,42 +29,12 @@ MAX_BYTES = 8 * 2**20
 TIMEOUT = 30.0
 """Seconds for the whole of one fetch, redirects included."""
 MAX_REDIRECTS = 5
-MAX_HEAD = 8192
-"""Bytes of a proxy's answer to CONNECT."""
 PATIENCE = 60.0
 """Seconds that a request waits for its turn; where it would be longer, the poll ends and says so."""
 
 # Both write whole addresses and headers, and with them tokens, below this level.
 for _name in ("httpx", "httpcore", "websockets"):
     logging.getLogger(_name).setLevel(logging.WARNING)
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-
-#: Global unicast; everything else of IPv6 is local, mapped, translated or unassigned (RFC 4291, section 2.4).
-_UNICAST6 = ipaddress.IPv6Network("2000::/3")
-#: The well-known prefix of NAT64 (RFC 6052, section 2.1): the last 32 bits are an IPv4 address.
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-#: Routable by their number, and yet never another company's server.
-_NOT_OUTSIDE = tuple(
-    ipaddress.ip_network(block)
-    for block in (
-        "168.63.129.16/32",  # Azure's own service address inside every virtual machine
-        "192.0.0.0/24",  # protocol assignments, RFC 6890, and a cloud's metadata; older Pythons call parts of it global
-        "192.88.99.0/24",  # 6to4 relays, RFC 7526
-        "2001::/23",  # Teredo, ORCHID and other protocol assignments, RFC 2928
-        "2002::/16",  # 6to4: wraps any IPv4 address
-        "3fff::/20",  # documentation, RFC 9637
-    )
-)
-
-
-class OutboundError(CollectorError):
-    """The other side could not be reached, was too slow, or said too much."""
-
-
-class OutboundRefused(OutboundError):
-    """The address is not one that this service may go to."""
 
 
 @dataclass(frozen=True)
@@ -86,121 +56,6 @@ class Answer:
         except ValueError:
             return None
         return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - now).total_seconds())
-
-
-def is_outside(address: Address) -> bool:
-    """Whether `address` is globally routable unicast, so that no machine of one's own network can stand behind it."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address in _NAT64:
-            return is_outside(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if address not in _UNICAST6:
-            return False
-    if any(address in block for block in _NOT_OUTSIDE):
-        return False
-    return address.is_global and not address.is_multicast
-
-
-def origin(url: httpx.URL) -> str:
-    """Scheme, host and port alone: user, path and query may carry secrets and are never written anywhere."""
-    port = f":{url.port}" if url.port else ""
-    return f"{url.scheme}://{url.host}{port}"
-
-
-async def system_resolver(host: str, port: int) -> list[str]:
-    """Every address of `host`, in the system's order of preference."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-async def _socket(address: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-    sock.setblocking(False)
-    try:
-        await asyncio.get_running_loop().sock_connect(sock, (address, port))
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-async def _tunnel(proxy: httpx.URL, address: str, port: int) -> socket.socket:
-    """Have an HTTP proxy connect to a judged address (CONNECT, RFC 9110, section 9.3.6)."""
-    loop, target = asyncio.get_running_loop(), f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    own = proxy.port or 80
-    sock = await _socket((await system_resolver(proxy.host, own))[0], own)
-    user = f"{proxy.username}:{proxy.password}".encode()
-    proof = f"Proxy-Authorization: Basic {base64.b64encode(user).decode()}\r\n" if proxy.username else ""
-    try:
-        await loop.sock_sendall(sock, f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{proof}\r\n".encode())
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            piece = await loop.sock_recv(sock, 1)  # what follows the head belongs to who asked for the socket
-            head += piece
-            if not piece or len(head) > MAX_HEAD:
-                raise OutboundError("the proxy broke off or answered no valid HTTP")
-        if head[8:10] != b" 2":
-            raise OutboundError(f"the proxy refused to connect: {head[9:12].decode('ascii', 'replace')}")
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-class GuardedTransport(httpx.AsyncBaseTransport):
-    """Resolves a host once, judges every address, and connects only to one of those that it judged."""
-
-    def __init__(self, allow_hosts: frozenset[str], resolve: Resolver, proxy: str | None) -> None:
-        self._allow = frozenset(host.strip().lower() for host in allow_hosts)
-        self._resolve = resolve
-        # A connection is kept by address here, and names share addresses: reuse could carry one name's secret
-        # over a connection that was proven for another name.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self._inner = httpx.AsyncHTTPTransport(trust_env=False, limits=limits, proxy=proxy)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request` to a judged address of its host, under the host's own name."""
-        url = request.url
-        addresses = await self.addresses(url)
-        for address in addresses:
-            pinned = httpx.Request(
-                request.method,
-                url.copy_with(host=address),
-                headers=request.headers,  # carries the Host of the name
-                stream=request.stream,
-                extensions={**request.extensions, "sni_hostname": url.host},
-            )
-            try:
-                return await self._inner.handle_async_request(pinned)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                if address == addresses[-1]:
-                    raise
-        raise OutboundError(f"{origin(url)} has no address")
-
-    async def addresses(self, url: httpx.URL) -> list[str]:
-        """Every address of the URL's host, each judged.
-
-        Raises:
-            OutboundRefused: it is not http(s), or an address is not outside.
-            OutboundError: the host is not known.
-        """
-        if url.scheme not in ("http", "https") or not url.host:
-            raise OutboundRefused(f"{url.scheme or 'no scheme'} is not a way out; only http and https are")
-        port = url.port or (443 if url.scheme == "https" else 80)
-        try:
-            found = list(await self._resolve(url.host, port))
-        except (OSError, UnicodeError):
-            raise OutboundError(f"{origin(url)} is not a known host") from None
-        if not {url.host.lower(), f"{url.host.lower()}:{port}"} & self._allow:
-            for address in found:
-                if not is_outside(ipaddress.ip_address(address)):
-                    raise OutboundRefused(
-                        f"{origin(url)} is at an internal address; an operator may name it in FORESHOCK_ALLOW_HOSTS"
-                    )
-        return found
-
-    async def aclose(self) -> None:
-        """Close what is open."""
-        await self._inner.aclose()
 
 
 class Outbound:
@@ -348,7 +203,7 @@ class Outbound:
         for address in addresses:
             with suppress(OSError):  # TimeoutError is one
                 async with asyncio.timeout(self.timeout):
-                    return await (_tunnel(self._proxy, address, port) if self._proxy else _socket(address, port))
+                    return await (tunnelled(self._proxy, address, port) if self._proxy else connected(address, port))
         raise OutboundError(f"{at} refused the connection")
 
     async def _turn(self, url: httpx.URL) -> None:
@@ -404,6 +259,13 @@ class Outbound:
                 rest = unzip.unconsumed_tail or unzip.unused_data
         if unzip is not None and not unzip.eof:
             raise OutboundError(f"{origin(response.url)} broke off inside a compressed answer")
+
+    def excepted(self, url: str) -> bool:
+        """Whether the operator named the URL's host as one that may be internal; False for what is no URL."""
+        try:
+            return self._guard.excepted(httpx.URL(url))
+        except (httpx.InvalidURL, ValueError, TypeError):
+            return False
 
     async def aclose(self) -> None:
         """Close what is open."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import httpx
 
 from collectors.collector import CollectorError
-from collectors.outbound import Answer, Outbound, OutboundError, OutboundRefused, origin
+from collectors.guard import origin
+from collectors.outbound import Answer, Outbound, OutboundError, OutboundRefused
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection

@@ -72,7 +72,7 @@ class XCollector:
             CollectorError: X could not be read; nothing was taken, the cursor stays.
         """
         if self._counts_now(cursor, now):
-            return await asked(self._token, now, lambda: self._poll_counts(cursor, now))
+            return await self._poll_counts(cursor, now)
         if self._posts:
             return await asked(self._token, now, lambda: self._poll_posts(cursor, now))
         return Batch(cursor=cursor)  # the stream reads all
@@ -96,7 +96,7 @@ class XCollector:
         after = {**cursor, "counted_until": max(start, until).isoformat()}
         if self._posts:
             after["turn"] = "posts"
-        found = await read_counts(self._client, self._brand, self._query, start, until)
+        found = await read_counts(self._client, self._token, self._brand, self._query, start, until, now)
         return Batch(
             counts=found.counts,
             cursor=after,

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from collectors.collector import CollectorError
 from collectors.mention import Count
+from collectors.x_client import asked
 from collectors.x_posts import SOURCE, data_of, meta_of
 
 MAX_PAGES = 10
@@ -22,17 +24,24 @@ class Counted:
     skipped: int
 
 
-async def read_counts(client: Any, brand: str, query: str, start: datetime, until: datetime) -> Counted:
+async def read_counts(
+    client: Any, token: str, brand: str, query: str, start: datetime, until: datetime, now: datetime
+) -> Counted:
     """Read the minutes from `start` to `until`, whole minutes both.
 
     Raises:
-        CollectorError, tweepy.HTTPException: X refused, or left minutes out.
+        CollectorError: X refused, or left minutes out; pages that came before it refused are billed.
     """
     found: dict[datetime, Count] = {}
     skipped = requests = 0
     end = until
     while start < end:
-        page = await client.get_recent_tweets_count(query, granularity="minute", start_time=start, end_time=end)
+        request = partial(client.get_recent_tweets_count, query, granularity="minute", start_time=start, end_time=end)
+        try:
+            page = await asked(token, now, request)
+        except CollectorError as error:
+            error.unpaid &= requests == 0
+            raise
         requests += 1
         counts, unread = _read(page, brand, start, until)
         skipped += unread
@@ -43,9 +52,9 @@ async def read_counts(client: Any, brand: str, query: str, start: datetime, unti
         if earliest >= end or requests == MAX_PAGES:
             raise CollectorError("X gives its counts in pages that lead nowhere")
         end = earliest  # pages go backwards, so that the rest lies before what came
-    asked = max(0, (until - start) // timedelta(minutes=1))
-    if len(found) < asked:  # X names the minutes without a post too: one that is missing is unknown, not zero
-        raise CollectorError(f"X left out {asked - len(found)} of {asked} minutes")
+    wanted = max(0, (until - start) // timedelta(minutes=1))
+    if len(found) < wanted:  # X names the minutes without a post too: one that is missing is unknown, not zero
+        raise CollectorError(f"X left out {wanted - len(found)} of {wanted} minutes")
     return Counted([found[at] for at in sorted(found)], requests, skipped)
 
 

@@ -13,6 +13,8 @@ from collectors.mention import Author, Mention
 SOURCE = "x"
 EPOCH_MS = 1288834974657
 """Milliseconds from 1970 to the first instant that a post's id can hold."""
+LONGEST_ID = 19
+"""Digits of an id: 63 bits."""
 NO_LANGUAGE = frozenset({"und", "art", "zxx", "qam", "qct", "qht", "qme", "qst"})
 """What X writes in `lang` for links, hashtags, media and texts too short to tell."""
 FIELDS: dict[str, list[str]] = {
@@ -150,4 +152,6 @@ def meta_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def number(identifier: object) -> int:
     """An id as a number, 0 for what is none."""
-    return int(identifier) if isinstance(identifier, str) and identifier.isascii() and identifier.isdigit() else 0
+    if not isinstance(identifier, str) or len(identifier) > LONGEST_ID:
+        return 0
+    return int(identifier) if identifier.isascii() and identifier.isdigit() else 0

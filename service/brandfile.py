@@ -89,8 +89,13 @@ def _references(file: BrandFile) -> Iterator[tuple[Place, str]]:
 
 
 async def apply(file: BrandFile, registry: Registry) -> None:
-    """Put all that the file says into the store; brands that others made are left alone."""
+    """Put all that the file says into the store; brands that others made are left alone.
+
+    Raises:
+        BrandFileError: a name is taken by something of another kind that came by REST.
+    """
     await registry.refresh()
+    _names_are_free(file, registry)
     for brand in file.brands:
         if registry.brands.get(brand.name) != brand:
             await registry.put_brand(brand)
@@ -103,6 +108,19 @@ async def apply(file: BrandFile, registry: Registry) -> None:
     await _put_notify(file, registry)
     if file.costs is not None:
         await Ledger(registry.store).set_caps(file.costs)
+
+
+def _names_are_free(file: BrandFile, registry: Registry) -> None:
+    for what, names, others in (
+        ("channel", [c.name for c in file.channels], {"webhook": registry.webhooks, "duty": registry.duties}),
+        ("duty", [d.name for d in file.duties], {"webhook": registry.webhooks, "channel": registry.channels}),
+        ("webhook", [w.name for w in file.webhooks], {"channel": registry.channels, "duty": registry.duties}),
+    ):
+        for other, taken in others.items():
+            if twice := sorted(set(names) & taken.keys()):
+                raise BrandFileError(
+                    f"{what} {twice[0]!r}: a {other} of that name came by REST; they need different names"
+                )
 
 
 async def _put_notify(file: BrandFile, registry: Registry) -> None:

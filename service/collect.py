@@ -219,6 +219,7 @@ class Collection:
 
     async def _tell(self, name: str, source: str, each: Mapping[str, Told], brands: frozenset[str]) -> None:
         """Store what a shared collector says of single brands, beside what it says of all."""
+        well = []
         for brand in brands & each.keys():
             told, field = each[brand], f"{brand}{name}"
             if told.missed is not None:
@@ -226,4 +227,6 @@ class Collection:
             if told.why or told.said:
                 await note(self._store, field, source, await self._clock.now(), why=told.why, error=told.said)
             else:
-                await self._store.do("HDEL", keys.COLLECTORS, field)
+                well.append(field)
+        if well:
+            await self._store.do("HDEL", keys.COLLECTORS, *well)

@@ -47,9 +47,13 @@ def ways(found: Iterable[Doubt], now: float) -> dict[str, Direction]:
     return {one.source: one.way for one in found if one.end is None and not one.settled(now)}
 
 
-def risen_until(found: Iterable[Doubt]) -> float:
-    """Return when the last rise ended (POSIX seconds): infinite where there is one, 0 where there was none."""
-    return max((inf if one.end is None else one.end for one in found if one.way == "rise"), default=0.0)
+def risen(found: Iterable[Doubt]) -> dict[str, float]:
+    """Return by source when its last rise ended (POSIX seconds): infinite where there is one."""
+    ends: dict[str, float] = {}
+    for one in found:
+        if one.way == "rise":
+            ends[one.source] = max(ends.get(one.source, 0.0), inf if one.end is None else one.end)
+    return ends
 
 
 def packed(found: Iterable[Doubt]) -> str:

@@ -5,12 +5,14 @@ whenever it stores an episode; a deletion reaches them (`service/takedown.py`).
 """
 
 import hashlib
+import logging
 import zlib
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+from redis.exceptions import RedisError
 
 from detectors.negbin import interval
 from detectors.scan import Spread
@@ -25,6 +27,8 @@ from service.store import Store
 
 if TYPE_CHECKING:
     from service.watcher import Watcher
+
+log = logging.getLogger("foreshock.episodes")
 
 DAY = 86_400.0
 BEFORE = DAY
@@ -72,7 +76,19 @@ _decoder = msgspec.json.Decoder(Frozen)
 
 
 async def freeze(watcher: "Watcher", episode: Episode, now: float) -> None:
-    """Keep what an episode rests on `now` (POSIX seconds), in place of what was kept of it before."""
+    """Keep what an episode rests on `now` (POSIX seconds), in place of what was kept of it before.
+
+    What goes wrong with it, the store apart, is logged: an alert does not wait for its picture.
+    """
+    try:
+        await _keep(watcher, episode, now)
+    except (RedisError, OSError):
+        raise
+    except Exception:
+        log.exception("what %s rests on can't be kept", episode.id)
+
+
+async def _keep(watcher: "Watcher", episode: Episode, now: float) -> None:
     store = watcher.store
     start = episode.started_at.timestamp()
     before = await frozen(store, episode.id)

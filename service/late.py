@@ -86,18 +86,21 @@ async def _open(watcher: Watcher, found: Looks, row: int, end: float, now: float
 async def _rejudge(watcher: Watcher, found: Looks, scores: Floats, opened: float, now: float, fence: int) -> None:
     """Bring the open episode up to date with what is known now of the minutes since it opened; never silently."""
     identity, row = watcher.open.get("crisis"), _worst(scores)
-    episode = await watcher.episodes.get(identity) if identity else None
-    if episode is None or row is None or not _covers(episode, watcher.late.start, watcher.late.end, now):
-        return
-    verdict = found.verdicts(row)[0]
-    if episode.state == "resolved":  # by a person: what it shows changes, not that it is over
-        await _tell(watcher, await crisis.annotated(watcher, episode, verdict, now))
-        return
     whole = opened > now - AGAIN_SECONDS  # all that it rests on was judged again
-    changed = await crisis.rejudged(watcher, episode, found.verdicts(row), now, lower=whole and watcher.late.gone > 0)
-    standing = replace(watcher.standing["crisis"], severity=max(severity(changed.score), 1))
-    watcher.standing["crisis"] = standing
-    await watcher.save(changed, fence)
+    for _ in range(following.TRIES):
+        episode = await watcher.episodes.get(identity) if identity else None
+        if episode is None or row is None or not _covers(episode, watcher.late.start, watcher.late.end, now):
+            return
+        verdicts = found.verdicts(row)
+        if episode.state == "resolved":  # by a person: what it shows changes, not that it is over
+            await _tell(watcher, await crisis.annotated(watcher, episode, verdicts[0], now))
+            return
+        changed = await crisis.rejudged(watcher, episode, verdicts, now, lower=whole and watcher.late.gone > 0)
+        watcher.standing["crisis"] = replace(watcher.standing["crisis"], severity=max(severity(changed.score), 1))
+        with suppress(Conflict):  # a person acted at this moment
+            await watcher.save(changed, fence)
+            return
+    raise Conflict(f"the crisis of {watcher.brand.name} can't be judged again")
 
 
 async def _annotate(watcher: Watcher, now: float) -> None:

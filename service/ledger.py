@@ -93,14 +93,18 @@ class Ledger:
         """Say what may be spent from now on."""
         await self._store.do("SET", keys.CAPS, caps.model_dump_json())
 
-    async def reserve(self, collector: str, source: str, brand: str, price: Price, now: float) -> Reservation:
+    async def reserve(
+        self, collector: str, source: str, brand: str, price: Price, now: float, capped: bool = True
+    ) -> Reservation:
         """Put the most that a poll may cost aside; `collector` names who polls, one poll at a time.
+
+        What was read already is billed whatever the caps say, and so not `capped`.
 
         Raises:
             CapReached: a cap would be exceeded; nothing was put aside.
         """
         caps, month = await self.caps(), Month.of(now)
-        limits = dict(_limits(caps, source, brand))
+        limits = {name: cap if capped else None for name, cap in _limits(caps, source, brand)}
         shown = {
             name: cap if cap is None or not price.paced else month.paced(cap, now, price.ahead)
             for name, cap in limits.items()

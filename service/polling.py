@@ -80,18 +80,27 @@ class Polls:
             more = await self._once()
         except CollectorError as error:
             why: Why = "error" if error.retry_after is None else "limit"
-            await self._say(why, str(error))
-            pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
-            spread = random.uniform(0.5, 1.0)  # noqa: S311
-            return pause * spread if error.retry_after is None else error.retry_after + FIRST_PAUSE * spread
+            return await self._failed(why, str(error), error.retry_after)
         except CapReached as reached:
             await self._say("cap", str(reached))
             return period
         except Busy as busy:
             await self._say("full", str(busy))
             return busy.retry_after
+        except (RedisError, OSError):
+            raise
+        except Exception as error:  # a defect of ours must not poll, and pay, as fast as it can
+            log.exception("%s: a poll failed", self._source)
+            return await self._failed("error", f"it could not be read ({type(error).__name__}); the log says where")
         heed = self._collector.suspicion if isinstance(self._collector, Heedful) else 0.0
         return 0.0 if more else period * (1.0 - SOONER * heed)
+
+    async def _failed(self, why: Why, what: str, retry_after: float | None = None) -> float:
+        """Say why a poll failed; return the seconds until the next one."""
+        await self._say(why, what)
+        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
+        spread = random.uniform(0.5, 1.0)  # noqa: S311
+        return pause * spread if retry_after is None else retry_after + FIRST_PAUSE * spread
 
     async def _once(self) -> bool:
         """Poll, or hear a stream to its end; say whether more is there."""

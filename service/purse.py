@@ -1,7 +1,6 @@
 """What one collector may spend for many brands: the ledger holds a reservation for each, under the brand's own caps."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from collectors.collector import Price
@@ -29,17 +28,21 @@ class BrandsPurse:
     name: str
     source: str
     _held: dict[str, Reservation] = field(default_factory=dict)
+    _owed: dict[str, float] = field(default_factory=dict)
 
     async def fill(self, prices: Mapping[str, Price], spent: Mapping[str, float]) -> Mapping[str, str]:
         """Settle what brands have `spent` since, and put `prices` aside for those that have spent, or are new.
 
         Brands without a price give back what they hold. Returns why not, by brand, where a cap does not allow it.
         """
-        for brand in spent.keys() - self._held.keys():
-            with suppress(CapReached):  # posts that were under way when their brand's money ended
-                self._held[brand] = await self._reserve(brand, Price(spent[brand]))
-        for brand in [brand for brand in self._held if brand in spent or brand not in prices]:
-            await self.ledger.settle(self._held.pop(brand), self.source, spent.get(brand, 0.0))
+        for brand, dollars in spent.items():  # owed until it is settled: the store may be away
+            self._owed[brand] = self._owed.get(brand, 0.0) + dollars
+        for brand in self._owed.keys() - self._held.keys():  # under way when the money ended, and billed all the same
+            self._held[brand] = await self._reserve(brand, Price(self._owed[brand]), capped=False)
+        for brand in [brand for brand in self._held if brand in self._owed or brand not in prices]:
+            await self.ledger.settle(self._held[brand], self.source, self._owed.get(brand, 0.0))
+            del self._held[brand]
+            self._owed.pop(brand, None)
         refused: dict[str, str] = {}
         for brand, price in prices.items():
             if price.most and brand not in self._held:
@@ -49,11 +52,11 @@ class BrandsPurse:
                     refused[brand] = str(reached)
         return refused
 
-    async def _reserve(self, brand: str, price: Price) -> Reservation:
+    async def _reserve(self, brand: str, price: Price, capped: bool = True) -> Reservation:
         """Put money aside under a name of the brand's own, since a name holds one reservation at a time."""
         now = await self.clock.now()
         if price.paced:
             heed = await suspicion(self.store, brand, now)
             price = replace(price, ahead=price.ahead + (SUSPICIOUS_AHEAD - price.ahead) * heed)
         held = keys.SEPARATOR.join((short(self.name), self.source, brand))
-        return await self.ledger.reserve(held, self.source, brand, price, now)
+        return await self.ledger.reserve(held, self.source, brand, price, now, capped)

@@ -1,11 +1,12 @@
 """What is configured, as every process sees it: brands, and who is told of them; read again when its version rises."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from collectors.registry import HookConfig
 from service import keys
@@ -19,10 +20,13 @@ from service.store import Store
 
 T = TypeVar("T")
 
+_BRAND = TypeAdapter(Brand)
 _HOOK: TypeAdapter[HookConfig] = TypeAdapter(HookConfig)
 
 AT_ONCE = 1000
 """Brands stored in one command."""
+
+log = logging.getLogger("foreshock.registry")
 
 
 class _Table(Generic[T]):
@@ -34,8 +38,19 @@ class _Table(Generic[T]):
         self.items: Mapping[str, T] = {}
 
     def read(self, stored: Mapping[bytes, bytes]) -> None:
-        """Take what is stored."""
-        self.items = {name.decode(): self.adapter.validate_json(text) for name, text in stored.items()}
+        """Take what is stored; what this version cannot read is left out: it must not end a process."""
+        found = {name.decode(): _read(self.adapter, self.key, name, text) for name, text in stored.items()}
+        self.items = {name: item for name, item in found.items() if item is not None}
+
+
+def _read(adapter: TypeAdapter[T], key: str, name: bytes, text: bytes) -> T | None:
+    try:
+        return adapter.validate_json(text)
+    except ValidationError as error:
+        what = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, what["loc"]))
+        log.error("%s %s can't be read by this version and is left out: %s: %s", key, name.decode(), where, what["msg"])
+        return None
 
 
 class Registry:
@@ -137,7 +152,7 @@ class Registry:
         return True
 
     def _take(self, name: bytes, text: bytes | None) -> None:
-        brand = Brand.model_validate_json(text) if text is not None else None
+        brand = _read(_BRAND, keys.BRANDS, name, text) if text is not None else None
         if text is None:
             self._texts.pop(name, None)
         else:

@@ -43,6 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
         url = embedded.url if embedded else str(settings.redis_url)
         asyncio.run(_prepare(url, settings, file, start, brands))
         return run_tree(roles(settings, url), store=embedded)
+    except BrandFileError as error:
+        print(error, file=sys.stderr)
+        return 2
     except (EmbeddedStoreError, StoreError, OSError) as error:
         print(f"foreshock serve: {error}", file=sys.stderr)
         return 2

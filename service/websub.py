@@ -19,7 +19,8 @@ from redis.exceptions import RedisError
 from collectors import websub
 from collectors.collector import Collector, CollectorError
 from collectors.feeds import FeedCollector, FeedSettings
-from collectors.outbound import Outbound, is_outside
+from collectors.guard import is_outside
+from collectors.outbound import Outbound
 from collectors.websub import Hub, Mode
 from service import keys
 from service.clock import Clock
@@ -184,6 +185,9 @@ class Subscriptions:
         await self._note(name, noted)  # before it is asked: it may answer at once
         async with self._slots:
             try:
+                # Strangers name hubs: a host of ours that was opened for a feed is open to hubs on that host alone.
+                if self._outbound.excepted(hub.url) and urlsplit(hub.url).hostname != urlsplit(hub.topic).hostname:
+                    raise CollectorError("the hub is at a host of our own network, and the feed is not")
                 await websub.ask(self._outbound, mode, hub, f"{self._base}/{name}", asked.secret)
             except CollectorError as error:
                 log.info("the hub of a feed of source %s: %s", asked.source, error)

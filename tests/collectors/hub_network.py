@@ -16,7 +16,7 @@ class HubNetwork(FeedNetwork):
         super().__init__()
         self.wishes: list[dict[str, str]] = []
         self.status = 202
-        self.named = True
+        self.named, self.hub = True, "/hub"
         self.wished: Callable[[], None] = lambda: None
         self.publish(*items)
 
@@ -24,7 +24,7 @@ class HubNetwork(FeedNetwork):
         self.body, self.etag = self.document(*items), f'"{len(self.asked)}"'
 
     def document(self, *items: str) -> bytes:
-        links = "<link rel='hub' href='/hub'/><link rel='self' href='/feed.xml?self'/>" if self.named else ""
+        links = f"<link rel='hub' href='{self.hub}'/><link rel='self' href='/feed.xml?self'/>" if self.named else ""
         return f"<feed xmlns='http://www.w3.org/2005/Atom'>{links}{''.join(items)}</feed>".encode()
 
     def answer(self, asked: Asked) -> Reply:

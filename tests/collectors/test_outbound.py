@@ -10,7 +10,8 @@ from socket import create_server
 
 import pytest
 
-from collectors.outbound import Answer, Outbound, OutboundError, OutboundRefused, is_outside
+from collectors.guard import is_outside
+from collectors.outbound import Answer, Outbound, OutboundError, OutboundRefused
 from tests.collectors.networks import Asked, Network, Reply
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -99,6 +99,22 @@ def test_counts_in_pages_are_joined() -> None:
     assert batch.cost == pytest.approx(0.015)
 
 
+@pytest.mark.parametrize(("pages", "billed"), [(0, False), (2, True)])
+def test_pages_of_counts_that_came_before_a_refusal_are_billed(pages: int, billed: bool) -> None:
+    class Weary(XNetwork):
+        def answer(self, asked: Asked) -> Reply:
+            if len(self.asked) > pages:
+                return Reply(429, headers={"retry-after": "9"})
+            return super().answer(asked)
+
+    with Weary(NOW) as network:
+        network.minutes_per_page = 4000
+        with pytest.raises(CollectorError) as told:
+            poll(network)
+    assert len(network.asked) == pages + 1
+    assert (told.value.unpaid, told.value.retry_after) == (not billed, 9.0)
+
+
 def test_minutes_that_are_left_out_are_unknown_and_not_zero() -> None:
     with XNetwork(NOW) as network:
         for body in (b"{}", b'{"data": [], "meta": {}}', b'{"data": [{"start": "x"}]}'):
@@ -254,13 +270,13 @@ def test_broken_posts_are_skipped_and_the_others_kept() -> None:
     good = {"id": "1500000000000000000", "text": "acmeair", "author_id": "1"}
     broken = [good | {"id": str(n), "edit_history_tweet_ids": None} | field for n, field in enumerate(BROKEN_FIELDS)]
     page = {
-        "data": [good, {"id": "2"}, {"text": "x"}, {"id": "x", "text": "y"}, *broken],
+        "data": [good, {"id": "2"}, {"text": "x"}, {"id": "x", "text": "y"}, {"id": "9" * 5000}, *broken],
         "includes": {"users": [None, {}]},
     }
     with Network(lambda _: Reply(200, json.dumps(page).encode())) as network:
         batch = poll(network, settings=POSTS_ONLY)
     assert [mention.author for mention in batch.mentions] == [Author(id="1")]
-    assert batch.skipped == 3 + len(BROKEN_FIELDS)
+    assert batch.skipped == 4 + len(BROKEN_FIELDS)
 
 
 @pytest.mark.parametrize(

@@ -302,6 +302,7 @@ def test_lines_that_cannot_be_read_are_skipped_and_counted() -> None:
             b'{"data": {"id": "x"}}',
             b'{"data": 5}',
             b'{"data": {"delete": {}}}',
+            b'{"data": {"delete": {"tweet": {"id": "%s"}}}}' % (b"9" * 60),
             b"\xff",
             b"{}",
         ]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from service.brand import Webhook
 from service.brandfile import BrandFileError, apply, load
 from service.registry import Registry
 from service.store import Store
@@ -166,3 +167,17 @@ def test_the_documented_notifications_are_understood(tmp_path: Path) -> None:
     file = load(written(tmp_path, page.read_text().split("```yaml\n")[1].split("```")[0]))
     assert [c.type for c in file.channels] == ["apprise", "slack"]
     assert (len(file.duties), len(file.routes), len(file.mutes)) == (1, 1, 2)
+
+
+def test_a_name_that_something_of_another_kind_has_by_rest_is_refused(store_url: str, tmp_path: Path) -> None:
+    secret = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
+    text = f"channels:\n  - {{name: pager, type: webhook, url: 'https://example.com', secrets: [{secret}]}}\n"
+
+    async def body(store: Store) -> None:
+        registry = Registry(store)
+        await registry.put_webhook(Webhook(name="pager", url="https://example.com", secret=secret))
+        with pytest.raises(BrandFileError, match="channel 'pager': a webhook of that name came by REST"):
+            await apply(load(written(tmp_path, text)), registry)
+        assert registry.channels == {}
+
+    with_store(store_url, body)

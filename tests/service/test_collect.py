@@ -127,6 +127,21 @@ def test_a_source_that_fails_is_unknown_since_then_and_its_return_fills_the_gap(
         with_store(store_url, body)
 
 
+def test_a_poll_that_fails_as_nobody_foresaw_is_an_error_and_tried_less_and_less_often(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        async with bench(store, network) as b:
+            await b.watch("acme")
+            (polls,) = await b.polls()
+            ((name, _),) = (await b.collection.wanted()).items()
+            await store.do("HSET", keys.CURSORS, name, json.dumps({"counted_until": 5}))
+            assert 2.5 <= await polls.turn() <= 5.0 <= await polls.turn() <= 10.0
+            assert ((await b.note())["why"], network.asked) == ("error", [])
+            assert "could not be read (TypeError)" in (await b.note())["error"]
+
+    with XNetwork(NOW) as network:
+        with_store(store_url, body)
+
+
 def test_a_poll_that_dies_before_its_cursor_is_stored_counts_once(store_url: str) -> None:
     async def body(store: Store) -> None:
         async with bench(store, network) as b:

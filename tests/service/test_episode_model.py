@@ -354,7 +354,7 @@ def test_what_a_person_resolved_is_reopened_by_a_higher_severity_and_not_by_more
 
 
 def test_any_order_of_events_gives_each_incident_once_and_ends_none_on_silence(store_url: str) -> None:
-    _against_the_model(store_url, examples=40, steps=25, random=False)
+    _against_the_model(store_url, examples=25, steps=25, random=False)
 
 
 @pytest.mark.slow

@@ -2,6 +2,9 @@
 
 import time
 
+import pytest
+
+from service import keys
 from service.brand import Brand
 from service.matching import APART, Matching
 from service.registry import Registry
@@ -96,3 +99,25 @@ def test_adding_brands_one_by_one_while_texts_are_matched_does_not_build_all_of_
         fresh.put(f"b{n}", f"word{n}")
     fresh.matcher()
     assert added < 5 * (time.process_time() - began)
+
+
+def test_what_this_version_cannot_read_is_left_out_and_named_and_ends_no_process(
+    store_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def body(store: Store) -> None:
+        one = Registry(store)
+        await one.put_brands([brand(0), brand(1)])
+        newer = b'{"name": "brand-00001", "query": "word1", "of-a-later-version": 1}'
+        await store.do("HSET", keys.BRANDS, "brand-00001", newer)
+        await store.do("HSET", keys.CHANNELS, "pr", b'{"name": "pr", "type": "telepathy"}')
+        await store.do("INCR", keys.VERSION)
+        other = Registry(store)
+        assert await other.refresh()
+        assert list(other.brands) == ["brand-00000"]
+        assert other.channels == {}
+        assert other.matcher.match("word0 word1") == ["brand-00000"]
+
+    with_store(store_url, body)
+    said = [record.message for record in caplog.records]
+    assert any("brand-00001" in line and "of-a-later-version" in line for line in said)
+    assert any("pr can't be read" in line for line in said)

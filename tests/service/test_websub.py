@@ -80,7 +80,7 @@ class Installation:
 async def installation(store: Store, network: HubNetwork, address: str = ADDRESS) -> AsyncIterator[Installation]:
     clock, registry, settings = Watch(), Registry(store), Settings(public_url=address, name="me")
     async with (
-        Outbound(frozenset({network.host}), timeout=5) as out,
+        Outbound(frozenset({network.host, network.host.replace("127.0.0.1", "localhost")}), timeout=5) as out,
         serving(store, clock=clock, settings=settings) as client,
     ):
         del client.headers["Authorization"]
@@ -225,6 +225,20 @@ def test_a_hub_that_is_broken_is_asked_less_and_less_often(store_url: str) -> No
     run(store_url, body)
 
 
+def test_a_stranger_s_feed_opens_no_other_host_of_ours_to_its_hub(store_url: str) -> None:
+    async def body(i: Installation) -> None:
+        i.network.hub = i.network.url.replace("127.0.0.1", "localhost") + "/hub"
+        i.network.publish(entry("urn:2", "acme again"))
+        i.clock.at += timedelta(minutes=10)
+        await i.poll()
+        await i.tend()
+        assert i.network.wishes == []
+        (shown,) = await i.listed()
+        assert shown["why"] == "the hub is at a host of our own network, and the feed is not"
+
+    run(store_url, body)
+
+
 def test_a_feed_that_nobody_reads_any_more_is_unsubscribed_from(store_url: str) -> None:
     async def body(i: Installation) -> None:
         await i.watch("globex")
@@ -297,8 +311,9 @@ def test_the_process_that_collects_asks_the_hubs_of_its_feeds(store_url: str) ->
 
 def test_an_installation_that_no_hub_could_reach_asks_none(store_url: str) -> None:
     async def body(i: Installation) -> None:
-        i.hubs.keep(await i.collection.wanted())
-        await i.hubs.close()
+        wanted, before = await i.collection.wanted(), asyncio.all_tasks()
+        i.hubs.keep(wanted)
+        await asyncio.gather(*(asyncio.all_tasks() - before))
         assert i.network.wishes == []
 
     run(store_url, body, "http://127.0.0.1:8470")

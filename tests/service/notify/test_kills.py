@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -112,8 +113,6 @@ async def prepare(url: str, port: int) -> None:
 
 async def open_and_resolve(url: str, brands: int, steps: list[float]) -> list[str]:
     """Open and resolve an episode of each brand, with pauses; the ids of the events."""
-    from datetime import UTC, datetime
-
     found = []
     async with Store(url) as store:
         for n in range(brands):
@@ -147,8 +146,9 @@ def test_whoever_is_killed_in_whatever_step_each_event_arrives_and_open_before_r
             until(lambda: asyncio.run(outcomes(store.url))["delivered"] == len(wanted), 30, "the log of all")
         finally:
             teller.stopped = True
-            teller.kill()
-            thread.join()
+            while thread.is_alive():  # one may have been started in this moment
+                teller.kill()
+                thread.join(0.2)
     assert teller.kills >= 1
     assert set(receiver.taken) == set(wanted)
     assert 1 <= receiver.taken.total() - len(wanted) <= teller.kills * 16, "one was taken and not noted before the kill"

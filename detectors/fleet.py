@@ -28,18 +28,16 @@ FEW = 4
 
 @dataclass(frozen=True)
 class Summed:
-    """One source's `n` buckets of `step` seconds from POSIX `start`, as sums between `edges`, shape (edges - 1,) each.
+    """One source's `n` buckets of `step` seconds from POSIX `start`, as sums between `edges`.
 
+    `counts` (4, edges - 1) are mentions, negative, scored, authors.
     For who holds counts in another way than as a `Series`, where nothing is unknown from the first edge on.
     """
 
     start: float
     step: float
     n: int
-    mentions: Floats
-    negative: Floats
-    scored: Floats
-    authors: Floats
+    counts: Floats
 
     def __len__(self) -> int:
         return self.n
@@ -146,7 +144,9 @@ def _together(kind: _Alike, asks: Sequence[Ask]) -> list[Looks]:
     scored = findings(found, kind.fitted, kind.lengths, scale, budgets)
     starts = np.array([_first(ask).start for ask in asks])
     times = starts[:, None] + kind.step * (rows + 1.0)
-    return [Looks(end, scored, slice(n * each, (n + 1) * each)) for n, end in enumerate(times)]
+    highest = Looks(times.ravel(), scored)
+    both = highest.score, highest.flash
+    return [Looks(end, scored, slice(n * each, (n + 1) * each), highest=both) for n, end in enumerate(times)]
 
 
 def edges_of(fitted: float, step: float, rows: tuple[int, ...]) -> Edges:
@@ -209,13 +209,14 @@ def _sum_plain(asks: Sequence[Ask], edges: Edges, sums: Floats) -> list[int]:
         places, series, usual = zip(*some, strict=True)
         buckets = (kind.start, kind.step, edges, kind.utc_offset)
         found = np.zeros((len(some), *sums.shape[1:]))
-        found[:, 0] = found[:, 5] = [one.mentions for one in series]
+        mentions, negative, scored, authors = np.array([one.counts for one in series]).swapaxes(0, 1)
+        found[:, 0] = found[:, 5] = mentions
         found[:, 1] = robust.totals([both[0] for both in usual], *buckets)
         if kind.angry:
-            found[:, 2] = [one.negative for one in series]
+            found[:, 2] = negative
             found[:, 3] = robust.totals([both[1] for both in usual], *buckets)
-            found[:, 4] = [one.scored for one in series]
-        found[:, 6] = [one.authors for one in series]
+            found[:, 4] = scored
+        found[:, 6] = authors
         running = np.array(
             [asks[n].exposure if edges[-1] == len(one) else 1.0 for n, one in zip(places, series, strict=True)]
         )
@@ -262,7 +263,8 @@ def _between(
 ) -> tuple[Floats, Floats | None, Floats | None, Floats | None]:
     """Mentions, negative, scored, authors summed from each of `begins` to the next, and to `last`."""
     if isinstance(series, Summed):
-        return series.mentions, series.negative, series.scored, series.authors
+        mentions, angry, judged, people = series.counts
+        return mentions, angry, judged, people
     mentions = np.add.reduceat(series.mentions[:last], begins)
     rest = (series.negative, series.scored, series.authors)
     negative, scored, authors = (None if some is None else np.add.reduceat(some[:last], begins) for some in rest)

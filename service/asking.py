@@ -57,6 +57,8 @@ def ask(watcher: Watcher, first: float, now: float) -> Asked:
 def _left_out(watcher: Watcher, now: float) -> bool:
     """Whether minutes of the last day may be left out or changed, or were judged and are `again`."""
     begin = now - LOOKBACK - MINUTE
+    if not watcher.closed and not watcher.brand.campaigns:
+        return watcher.again is not None or watcher.correction is not None
     return (
         watcher.again is not None
         or watcher.correction is not None

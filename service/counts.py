@@ -128,6 +128,17 @@ class Coverage:
         """Return the spans in which `source` told nothing, or is not believed."""
         return [*self.gaps.get(source, ()), *self.suspected.get(source, ())]
 
+    def span(self, source: str, start: float, width: int, length: int) -> tuple[int, int] | None:
+        """Return the first of the buckets that `source` told and the one after the last, None where one is missing."""
+        end, until = start + width * length, self.until.get(source, math.inf)
+        for begin, over in self.holes(source):
+            if over >= end:
+                until = min(until, begin)
+            elif begin < end and over > start:
+                return None
+        first = max(math.floor((self.first[source] - start) / width), 0)
+        return first, length if until >= end else max(math.floor((until - start) / width), 0)
+
     def flags(self, source: str, start: float, width: int, length: int, now: float) -> Flags:
         """Return which buckets `source` has told."""
         begins = start + width * np.arange(length)

@@ -1,7 +1,7 @@
 """The last day of a brand's minutes in memory: only what changed is read again, and only what is not zero is held."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, KeysView, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -33,6 +33,7 @@ Rows = NDArray[np.int64]
 Place = tuple[str, int]
 """A source and the number of one of its minutes, or of one of its segments of minutes, since 1970."""
 _HOUR = np.zeros(60)
+_NO_SUMS = (np.empty(0, dtype=np.int32), np.empty((4, 0)))
 NOTHING = Changes()
 ALL = slice(0, 60)
 """All minutes of an hour."""
@@ -52,6 +53,8 @@ class Minutes:
         self._ready = True
         self._names: list[str] = []
         self._told: dict[str, tuple[int, int] | None] = {}
+        self._plain: tuple[tuple[int, int] | None, ...] = ()
+        self._sums: dict[str, tuple[Spots, Floats]] = {}
 
     @property
     def sources(self) -> dict[str, SourceTable]:
@@ -85,9 +88,9 @@ class Minutes:
             source, _, which = name.decode().partition(keys.SEPARATOR)
             (self._known.first if which == "first" else self._known.last)[source] = float(value)
             self._held.setdefault(source, EMPTY)
+        self._forget()
         if gaps is not None:
             self._known.gaps.clear()
-            self._told.clear()
         for name, value in (gaps or {}).items():
             source, _, begin = name.decode().partition(keys.SEPARATOR)
             self._known.gaps.setdefault(source, []).append((float(begin), float(value) if value else math.inf))
@@ -98,7 +101,7 @@ class Minutes:
         if suspected == old:
             return None
         self._known = replace(self._known, suspected=suspected)
-        self._told.clear()
+        self._forget()
         ends = {name: dict(spans) for name, spans in suspected.items()}
         known = [(ends.get(name, {}).get(a, a), b) for name, spans in old.items() for a, b in spans]
         return min((since for since, before in known if since < before), default=None)
@@ -136,7 +139,7 @@ class Minutes:
             old = self._held.setdefault(source, EMPTY)
             if minute < oldest or (new := old.put(minute, row)) is old:
                 continue
-            self._hold(source, new)
+            self._hold(source, new, minute)
             if (minute + 1) * MINUTE <= judged_until:
                 begins.append(float(minute * MINUTE))
                 more.append(float(row[new.leads] - old.row(minute)[new.leads]))
@@ -153,7 +156,12 @@ class Minutes:
             changes = changes.joined(changed(old, new, begin, min(begin + SEGMENT, judged_minutes)))
         return changes
 
-    def _hold(self, source: str, day: Day) -> None:
+    def _hold(self, source: str, day: Day, minute: int = 0) -> None:
+        """Hold a source's day, of which nothing changed before `minute`."""
+        if source in self._sums and minute < self._sums[source][0][-2]:
+            del self._sums[source]
+        if day.counted != self._held[source].counted:
+            self._forget()
         self._held[source] = day
         if len(day.at):
             self._known.last[source] = max(self._known.last.get(source, 0.0), float(day.at[-1]) * MINUTE)
@@ -167,9 +175,9 @@ class Minutes:
         spans = [
             (float(number * SEGMENT * MINUTE), float((number + 1) * SEGMENT * MINUTE))
             for _, number in changed
-            if now - KEPT_SECONDS < number * SEGMENT * MINUTE and number < self._oldest
+            if number < self._oldest and now - KEPT_SECONDS < number * SEGMENT * MINUTE
         ]
-        return Changes(spans=tuple(spans))
+        return Changes(spans=tuple(spans)) if spans else NOTHING
 
     def advance(self, first: float, last: float, until: dict[str, float], back: float = 0.0) -> None:
         """Look at the minutes from a lookback and `back` seconds before `first` up to `last` (POSIX seconds).
@@ -177,16 +185,25 @@ class Minutes:
         `until` says up to when each source has told all it will.
         """
         self._oldest = _number(first - LOOKBACK - AGAIN_SECONDS)
-        begin = math.floor((first - LOOKBACK - back) / MINUTE)
+        start = math.floor((first - LOOKBACK - back) / MINUTE) * MINUTE
+        length = math.ceil(last / MINUTE) - start // MINUTE
         if self._known.until != until:
             self._known = replace(self._known, until=until)
-        self._table = Table(begin * MINUTE, MINUTE, math.ceil(last / MINUTE) - begin)
+            self._forget()
+        if self._ready or start != self._table.start or length != self._table.length:
+            self._table = Table(start, MINUTE, length)
+            self._forget()
         self._last, self._ready = last, False
-        self._names = [source for source in self._held if source in self._known.first]
-        self._told.clear()
         for source, day in self._held.items():
             if len(day.at) and day.at[0] < self._oldest * SEGMENT:
-                self._held[source] = day.since(self._oldest * SEGMENT)
+                self._hold(source, day.since(self._oldest * SEGMENT))
+        if not self._plain:
+            self._names = [source for source in self._held if source in self._known.first]
+
+    def _forget(self) -> None:
+        """Let go of what was found of what is told."""
+        self._told.clear()
+        self._plain = ()
 
     def rest(self) -> None:
         """Let go of what `advance` made ready: of thousands of brands it would be gigabytes."""
@@ -196,24 +213,18 @@ class Minutes:
     def told(self, source: str) -> tuple[int, int] | None:
         """Return the first row that a source has told and the one after the last, None where it has a gap."""
         if source not in self._told:
-            self._told[source] = self._tell(source)
+            whole, start, length = not self._held[source].counted, self._table.start, self._table.length
+            self._told[source] = self._known.span(source, start, MINUTE, length) if whole else None
         return self._told[source]
-
-    def _tell(self, source: str) -> tuple[int, int] | None:
-        start, known = self._table.start, self._known
-        if self._held[source].counted:
-            return None
-        gaps, until, length = known.holes(source), known.until.get(source), self._table.length
-        if gaps and any(a < start + MINUTE * length and b > start for a, b in gaps):
-            return None
-        first = max(math.floor((known.first[source] - start) / MINUTE), 0)
-        return first, length if until is None else max(min(math.floor((until - start) / MINUTE), length), 0)
 
     def plain(self) -> tuple[int, int] | None:
         """Return the first row that every source told and the one after the last, None where these differ."""
+        if not self._plain:
+            self._plain = (self._span(),)
+        return self._plain[0]
+
+    def _span(self) -> tuple[int, int] | None:
         spans = [self.told(source) for source in self._names]
-        if len(spans) == 1:
-            return spans[0]
         some = [span for span in spans if span is not None]
         if len(some) < len(spans) or not some or len({last for _, last in some}) > 1:
             return None
@@ -224,10 +235,24 @@ class Minutes:
         found, start = {}, self._table.start
         between = _spots(edges, round(start) // MINUTE)
         for source in self._names:
-            mentions, excluded, scored, negative, authors = self._held[source].sums(between)
-            counts = (mentions - excluded, negative / 1000, scored, authors)
-            found[source] = Summed(start, MINUTE, rows[-1] + 1, *counts)
+            found[source] = Summed(start, MINUTE, rows[-1] + 1, self._counts(source, between))
         return found
+
+    def _counts(self, source: str, between: Spots) -> Floats:
+        """Return what detectors see between edges, of which the last two are a minute apart.
+
+        While that minute runs nothing but its own counts changes, most often.
+        """
+        day, (edges, known) = self._held[source], self._sums.get(source, _NO_SUMS)
+        if edges is between:
+            counts, (m, x, s, n, a, *_) = known.copy(), day.row(int(between[-1]) - 1)
+            counts[:, -1] = m - x, n / 1000, s, a
+            return counts
+        sums = day.sums(between)
+        counts = np.empty((4, sums.shape[1]))
+        counts[0], counts[1], counts[2:] = sums[0] - sums[1], sums[3] / 1000, sums[2::2]
+        self._sums[source] = between, counts
+        return counts
 
     def _judge(self, now: float) -> None:
         for name, table in self.sources.items():
@@ -296,7 +321,7 @@ class Minutes:
         await self._store.do("HSET", keys.gaps(self._brand), field, "" if math.isinf(end) else int(end))
         others = [g for g in self._known.gaps.get(source, []) if g[0] != begin]
         self._known.gaps[source] = [*others, (begin, end)]
-        self._told.pop(source, None)
+        self._forget()
 
     def completeness(self, end: float) -> dict[str, dict[str, float]]:
         """Return, by source, the share of the last hour that it told, and up to when it is complete (POSIX seconds)."""
@@ -305,8 +330,15 @@ class Minutes:
 
     def ratios(self, end: float) -> dict[str, float]:
         """Return, by source, the share of the hour before `end` that it told."""
+        if self.told_hour(self._known.first.keys(), end):
+            return dict.fromkeys(self._names, 1.0)
         hours = {name: self.known_hour(name, end) for name in self._names}
         return {name: 1.0 if hour is ALL else round(len(_HOUR[hour]) / 60.0, 3) for name, hour in hours.items()}
+
+    def told_hour(self, sources: KeysView[str], end: float) -> bool:
+        """Whether all of `sources` are known to have told all of the hour before `end`; quicker than `known_hour`."""
+        span, row = self.plain(), self._row(end)
+        return span is not None and span[0] <= row - 59 and row < span[1] and sources <= self._known.first.keys()
 
     def known_hour(self, source: str, end: float) -> slice | Bools:
         """Return which of the 60 minutes before `end` a source has told; `ALL` itself where it told all."""

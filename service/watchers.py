@@ -1,6 +1,6 @@
 """All brands' watchers of one process: found, told what changed, and read, hundreds in one round trip."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,10 +121,10 @@ class Watchers:
         self._by_name |= {w.brand.name: w for w in new}
         found = [self._by_name[b.name] for b in brands]
         changed = {w.brand.name: self._changed.pop(w.brand.name, UNCHANGED) for w in found}
-        firsts = {w.brand.name: w.minutes.first for w in found}
-        moved = {name: news.places() for name, news in changed.items() if news is not UNCHANGED}
-        await self._hear([w for w in found if w.minutes.unheard(moved.get(w.brand.name, ()))])
         fresh = {w.brand.name for w in new}
+        moved = {name: news.places() for name, news in changed.items() if news is not UNCHANGED}
+        firsts = {name: self._by_name[name].minutes.first for name in moved.keys() | fresh}
+        await self._hear([w for w in found if w.minutes.unheard(moved.get(w.brand.name, ()))])
         places = {
             w.brand.name: w.minutes.places(first, now) if w.brand.name in fresh else w.minutes.held(some)
             for w in found
@@ -146,7 +146,7 @@ class Watchers:
                 watcher.changes(watcher.minutes.take(read, judged), first)
             if name in moved and judged:
                 watcher.changes(watcher.minutes.older(moved[name], first), first)
-            if name in moved or name in fresh:
+            if name in firsts:
                 watcher.heard_of(firsts[name], first)
         for watcher, voices in zip(spoken, answers, strict=True):
             watcher.heard = heard(voices)
@@ -158,21 +158,28 @@ class Watchers:
 
         Only the sources that the last `drain` told of are looked at: no other can have jumped since.
         """
-        return [name for name in names if name in self._spoken or self._jumped(name, int(now // MINUTE))]
+        minute = int(now // MINUTE)
+        told = {name: self._newest.get(name, UNCHANGED) for name in names}
+        lately = {n: {s for s, m in news.minutes if m in (minute - 1, minute)} for n, news in told.items()}
+        asked = [(n, s, m) for n, sources in lately.items() for s in sources for m in (minute - 1, minute)]
+        some = [(n, s, m) for n, s, m in asked if (s, m) in self._changed[n].minutes]
+        rows = counters([self._changed[n].minutes[s, m] for n, s, m in some]).tolist()
+        said = dict(zip(some, map(mentions, rows), strict=True))
+        return [
+            name
+            for name in names
+            if name in self._spoken
+            or any(number == minute // SEGMENT for _, number in told[name].segments)  # known once they are read
+            or (lately[name] and self._jumped(name, lately[name], minute, said))
+        ]
 
-    def _jumped(self, name: str, minute: int) -> bool:
-        newest = self._newest.get(name, UNCHANGED)
-        if any(number == minute // SEGMENT for _, number in newest.segments):
-            return True  # what was said is known once they are read
-        changed, watcher = self._changed[name].minutes, self._by_name[name]
-        sources = {source for source, m in newest.minutes if m in (minute - 1, minute)}
-        most = most_in_calm(watcher.usual(MINUTE)) if sources else 0.0
+    def _jumped(
+        self, name: str, sources: Collection[str], minute: int, said: Mapping[tuple[str, str, int], int]
+    ) -> bool:
+        minutes, most = self._by_name[name].minutes, most_in_calm(self._by_name[name].usual(MINUTE))
         for m in (minute - 1, minute):
-            rows = [
-                counters([changed[s, m]])[0].tolist() if (s, m) in changed else watcher.minutes.said(s, m)
-                for s in sources
-            ]
-            if sum(map(mentions, rows)) > most:
+            counts = [said[name, s, m] if (name, s, m) in said else mentions(minutes.said(s, m)) for s in sources]
+            if sum(counts) > most:
                 return True
         return False
 

@@ -22,6 +22,8 @@ from service.ticker import Ticker
 from service.watchers import AT_ONCE
 
 MINUTE, DAY = 60, 86_400
+LAST_HOUR = 60
+"""Minutes that say how much is usual now."""
 SOURCE = "x"
 EVERY = 5
 """Seconds between ticks."""
@@ -60,9 +62,10 @@ async def tick_with_reads(watches: Sequence[Watch], days: Sequence[Series], bran
         for watcher in ticker.watchers.all():
             watch = watches[int(watcher.brand.name[5:]) % len(watches)]
             watcher.watch, watcher.learns_at = replace(watch, normals={SOURCE: watch.normals[""]}), inf
-        await _tick(store, ticker, names, now - EVERY)
-        same = [await _tick(store, ticker, names, now + EVERY * n) for n in range(TICKS)]
-        new = [await _tick(store, ticker, names, now + MINUTE * (1 + n)) for n in range(TICKS)]
+        usual = [float(day.mentions[-LAST_HOUR:].mean()) for day in days]
+        await _tick(store, ticker, names, usual, now - EVERY)
+        same = [await _tick(store, ticker, names, usual, now + EVERY * n) for n in range(TICKS)]
+        new = [await _tick(store, ticker, names, usual, now + MINUTE * (1 + n)) for n in range(TICKS)]
     return {
         "tick_with_reads_seconds": min(one.judging for one in same),
         "tick_with_reads_new_minute_seconds": min(one.judging for one in new),
@@ -70,18 +73,22 @@ async def tick_with_reads(watches: Sequence[Watch], days: Sequence[Series], bran
     }
 
 
-async def _tick(store: Store, ticker: Ticker, names: Sequence[str], now: float) -> Spent:
-    """Count something of every brand, and look at all."""
+async def _tick(store: Store, ticker: Ticker, names: Sequence[str], usual: Sequence[float], now: float) -> Spent:
+    """Count something of every brand, a minute's `usual` mentions of its kind and one at the least; look at all."""
     number, place = divmod(int(now) // MINUTE, keys.SEGMENT[MINUTE])
     member = keys.SEPARATOR.join(("", SOURCE, str(number), str(place)))
-    packed = msgspec.msgpack.encode([1 + int(now) // 5 % 12, 0, 1, 200, 0, 0, 0, 1])
-    await store.pipe([("HSET", keys.segment(name, SOURCE, MINUTE, number), place, packed) for name in names])
+    counts = [max(round(mentions), 1) for mentions in usual]
+    packed = [msgspec.msgpack.encode([n, 0, n, 200 + int(now) // EVERY % 12, 0, 0, 0, n]) for n in counts]
+    keyed = [(keys.segment(name, SOURCE, MINUTE, number), packed[n % len(packed)]) for n, name in enumerate(names)]
+    await store.pipe([("HSET", key, place, counters) for key, counters in keyed])
     await store.pipe([("SADD", keys.dirty(keys.shard(name)), name + member) for name in names])
     store_began, began = await _store_seconds(store), time.process_time()
     await ticker.tick(now, now, patient=False)
     took = Spent(time.process_time() - began, await _store_seconds(store) - store_began)
     if missed := sum(not watcher.scores or watcher.looked_at != now for watcher in ticker.watchers.all()):
         raise BenchError(f"{missed} of {len(names)} brands were not judged")
+    if doubted := sum(bool(watcher.moved) for watcher in ticker.watchers.all()):
+        raise BenchError(f"the source of {doubted} of {len(names)} brands is suspected: that is no usual tick")
     return took
 
 

@@ -114,6 +114,54 @@ def test_whole_series_are_asked_where_something_is_unknown_or_left_out(store_url
     with_store(store_url, body)
 
 
+def sums(found: Asked) -> list[list[float]]:
+    assert found[0] is not None
+    source = found[0].recent["x"]
+    assert isinstance(source, Summed)
+    counts: list[list[float]] = source.counts.tolist()
+    return counts
+
+
+def put(watcher: Watcher, back: int, said: int) -> None:
+    """Let so many be said in the minute so many before this one."""
+    row = [said, 1, said // 2, 333 * said, said - 1, 0, 0]
+    watcher.minutes.put([(("x", int(NOW) // MINUTE - back), row)], 0.0)
+
+
+@pytest.mark.parametrize("back", [0, 1, 30, 700])
+def test_the_cheap_way_finds_what_changed_since_it_was_asked_in_the_same_minute(store_url: str, back: int) -> None:
+    async def body(store: Store) -> None:
+        watcher, fresh = watched(store, ("x",)), watched(store, ("x",))
+        before = sums(asked(watcher))
+        for said in (400, 500):
+            put(watcher, back, said)
+            after = sums(asked(watcher))
+        put(fresh, back, 500)
+        assert after == sums(asked(fresh)) != before
+
+    with_store(store_url, body)
+
+
+@pytest.mark.parametrize(("since", "looked"), [(NOW - 3600.0, 3600.0), (NOW - 30.0, 150.0)])
+def test_a_source_that_is_unknown_since_some_time_is_asked_of_what_it_told_before(
+    store_url: str, since: float, looked: float
+) -> None:
+    async def body(store: Store) -> None:
+        watcher = watched(store, ("x",))
+        watcher.looked_until = NOW - looked
+        watcher.minutes.remember({}, {f"x{keys.SEPARATOR}{int(since)}".encode(): b""})
+        quick = asked(watcher)
+        ratios = watcher.minutes.ratios(NOW)
+        known = watcher.minutes.sources["x"].complete[-60:]
+        assert ratios == {"x": round(float(known.mean()), 3)}
+        watcher.closed = [(NOW + 60.0, NOW + 120.0)]
+        whole = asked(watcher)
+        assert quick[1].tolist() == whole[1].tolist()
+        assert (quick[0] is None) == (whole[0] is None) == (since < NOW - 60.0)
+
+    with_store(store_url, body)
+
+
 def test_what_was_judged_is_not_asked_again(store_url: str) -> None:
     async def body(store: Store) -> None:
         watcher = watched(store, ("x",))

@@ -23,20 +23,22 @@ from tests.service.test_ticker import talk
 from tests.service.weeks import counted
 
 NOW = 1_760_000_100.0
-"""A whole number of 5 minutes, so that weeks end there."""
+"""A whole number of 5 minutes, so that what was counted ends there."""
 NAMES = [f"brand-{n}" for n in range(5)]
 DAY = 86_400.0
 
 
-async def fleet(store: Store, names: Sequence[str] = NAMES, sources: Sequence[str] = ("x",)) -> Ticker:
-    """Brands with two weeks behind them."""
+async def fleet(
+    store: Store, names: Sequence[str] = NAMES, sources: Sequence[str] = ("x",), until: float = NOW + DAY
+) -> Ticker:
+    """Brands with four days behind them, whose sources are complete `until` then."""
     registry = Registry(store)
     for n, name in enumerate(names):
         await registry.put_brand(Brand(name=name, query=name))
         for source in sources:
-            await counted(store, name, NOW, 14, source=source, seed=n)
+            await counted(store, name, NOW, 4, source=source, seed=n)
             await talk(store, NOW - 1200, 20, 1, f"{name}-{source}", source=source, brand=name)
-            await heartbeat(store, f"{source}{keys.SEPARATOR}{name}", NOW + DAY)
+            await heartbeat(store, f"{source}{keys.SEPARATOR}{name}", until)
     ticker = Ticker(store, SystemClock(), registry, Lease(store, "me", "tick"), Settings())
     assert await ticker.take() is not None
     await ticker.tick(NOW, NOW)
@@ -134,6 +136,34 @@ def test_a_revolt_on_another_source_is_told_while_a_source_is_suspected(store_ur
         await watch(ticker, 21, 60, step=10)
         assert {episode.brand for episode in await told(store)} == {one.teller, revolting}
         assert await told(store, "blind") == [], "what is held back can be seen"
+
+    with_store(store_url, body)
+
+
+def test_a_source_that_rises_and_then_goes_dark_is_blind(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        ticker = await fleet(store, until=NOW + 1200)
+        await say(store, 0, 20, loud=NAMES)
+        await watch(ticker, 1, 20, step=10)
+        assert [(one.way, one.end) for one in await suspected(store)] == [("rise", None)]
+        await watch(ticker, 21, 80, step=15)
+        assert {episode.brand for episode in await told(store, "blind")} == set(NAMES)
+
+    with_store(store_url, body)
+
+
+def test_a_brand_that_a_suspected_source_never_told_of_is_blind_where_its_own_goes_dark(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        await counted(store, "apart", NOW, 4, source="feed", seed=9)
+        await heartbeat(store, f"feed{keys.SEPARATOR}apart", NOW)
+        registry = Registry(store)
+        await registry.put_brand(Brand(name="apart", query="apart"))
+        ticker = await fleet(store)
+        await say(store, 0, 60, loud=NAMES)
+        await watch(ticker, 1, 60, step=15)
+        assert [(one.source, one.way) for one in await suspected(store)] == [("x", "rise")]
+        (blind,) = await told(store, "blind", [*NAMES, "apart"])
+        assert (blind.brand, "suspect" in blind.reason) == ("apart", False)
 
     with_store(store_url, body)
 

@@ -62,3 +62,25 @@ def test_minutes_that_change_while_a_brand_waits_are_all_known_when_it_is_looked
         assert not ticker.watchers.changed
 
     with_store(store_url, body)
+
+
+def test_a_waiting_brand_jumps_once_more_is_said_in_this_minute_or_the_last_than_is_normal(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        ticker = await watched(store)
+        for later in (0, 5):
+            await ticker.tick(NOW + later, NOW + later, patient=False)
+        found = ticker.watchers
+        brands = {w.brand.name: w.brand for w in found.all()}
+
+        async def told(begin: float, each: int, name: str) -> list[str]:
+            await talk(store, begin, 1, each, name)
+            await found.drain(brands, await ticker.take() or 0)
+            return found.jumped(["acme"], NOW + 10)
+
+        this = NOW - NOW % 60
+        assert await told(this, 1, "murmur") == []
+        assert await told(this - 120, 20, "before") == []
+        assert await told(this - 60, 20, "last") == ["acme"]
+        assert await told(this, 20, "storm") == ["acme"]
+
+    with_store(store_url, body)

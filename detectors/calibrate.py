@@ -99,7 +99,8 @@ class Calibration:
     """What a brand's past says of how strange is usual, for buckets of `step` seconds.
 
     `blocks` (n, channels) are maxima of blocks of time, newest last, NaN where unknown; `last` is the newest's number.
-    `false` (n,) are the blocks of false alarms, as people said. `middle` and `spread` (channels,) are the channels' own, with what is believed of them before.
+    `false` (n,) are the blocks of false alarms, as people said. `middle` and `spread` (channels,) are the channels'
+    own, with what is believed of them before.
     """
 
     step: float
@@ -145,9 +146,7 @@ class Calibration:
         """
         return self.scale(self.channels).score(height, budget)
 
-    def learn(
-        self, strange: Mapping[Channel, Floats], times: Floats, false: Bools | None = None
-    ) -> "Calibration":
+    def learn(self, strange: Mapping[Channel, Floats], times: Floats, false: Bools | None = None) -> "Calibration":
         """The calibration after surprises (n,) by channel were seen at POSIX `times` (n,); NaN teaches nothing.
 
         `false` (n,) are those of false alarms: they teach more than once-a-year heights, up to VOUCHED.

@@ -12,7 +12,7 @@ from detectors.statistic import Statistic
 from detectors.verdict import Verdict
 from detectors.voice import Loud
 
-WORDS = {"volume": "mentions", "revolt": "negative mentions"}
+WORDS = {"volume": "mentions", "revolt": "negative mentions", "advocates": "positive mentions"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Finding:
 class Looks:
     """What every detector found at rows that end at POSIX times `end` (rows,); empty while too little is known.
 
-    They are the `rows` of what was `found`, which may hold those of other brands beside them. `voice` is what was heard
+    They are the `rows` of what was `found`, which may hold those of other brands beside them, and so may `highest`, the
+    highest score and flash of all that was found, where it is known. `voice` is what was heard
     at these rows, None where nobody loud was.
     """
 
@@ -73,6 +74,7 @@ class Looks:
     found: Mapping[str, Finding]
     rows: slice = field(default_factory=lambda: slice(None))
     voice: Loud | None = None
+    highest: tuple[Floats, Floats] | None = None
 
     @property
     def findings(self) -> Mapping[str, Finding]:
@@ -94,11 +96,15 @@ class Looks:
     @property
     def score(self) -> Floats:
         """Highest score of any detector, shape (rows,), NaN where nothing can be said."""
+        if self.highest is not None:
+            return self._highest([self.highest[0][self.rows]])
         return self._highest([f.score[self.rows] for f in self.found.values()])
 
     @property
     def flash(self) -> Floats:
         """Highest score of any detector in the windows of minutes, shape (rows,)."""
+        if self.highest is not None:
+            return self._highest([self.highest[1][self.rows]])
         return self._highest([f.flash[self.rows] for f in self.found.values()])
 
     def _highest(self, scores: list[Floats]) -> Floats:

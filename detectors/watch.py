@@ -114,8 +114,8 @@ def fit(
 ) -> Watch:
     """Learn what is normal from `history` (n,), one series or one a source; NaN is unknown.
 
-    `mask` (n,) are strange buckets, which teach no baseline; `campaign` (n,) those of planned events; `feedback` is what
-    people said of them. `previous` is the watch until now: it judges what came after it, as it did live, and those
+    `mask` (n,) are strange buckets, which teach no baseline; `campaign` (n,) those of planned events; `feedback` is
+    what people said of them. `previous` is the watch until now: it judges what came after it, as it did live, and those
     scores teach the tails. Without it the thresholds are those of a young brand; `rehearse` gives a grown one from
     history alone.
 
@@ -205,7 +205,7 @@ def _taught(
         return watch.calibration
     context = max(0, new - round(lookback(step) / step))
     recent = sources.cut(by_source, context, n)
-    mask, campaign = mask[context:], campaign[context:]
+    mask, campaign = (mask | feedback.false)[context:], campaign[context:]
     rows, lengths = np.arange(new - context, n - context), watch.spreads.lengths
     calm = sources.expect(recent, watch.normals, mask, utc_offset)
     seen = _surprises(statistic.measure(calm, watch.spreads, rows, campaign), lengths)
@@ -219,7 +219,10 @@ def _taught(
 
 
 def _one_peak(calm: Floats, storm: Floats, mask: Bools, rows: Rows) -> Floats:
-    """An episode is one page, so that it teaches its highest score once, where it opened, however long it lasts."""
+    """An episode is one page, so that it teaches its highest score once, where it opened, however long it lasts.
+
+    That holds for a false alarm too: the windows of a day after it hold it still.
+    """
     masked = mask[rows]
     opens = np.flatnonzero(masked & ~np.where(rows > 0, mask[rows - 1], False))
     out = np.where(masked, np.nan, calm)

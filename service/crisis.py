@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
+from detectors import advocates
 from detectors.growth import Growth
 from detectors.verdict import Verdict
 from service import keys, policy, voices
@@ -27,8 +28,13 @@ VOICE_METHOD = (
     "followers of the widest angry author of the last 15 minutes against how often the brand is spoken of by angry "
     "authors with as many (Poisson, Pareto reach, 35 days of its own past drawn to what is usual at large)"
 )
-ANGRY = {"revolt", "voice"}
-"""Detectors that are about what is negative."""
+PRAISE_METHOD = (
+    "robust seasonal forecast per source of positive mentions by the hour; negative binomial tail of their count with "
+    "their share, over windows of an hour to a day; peaks over threshold of the brand's own past"
+)
+METHODS = {"voice": VOICE_METHOD, advocates.NAME: PRAISE_METHOD}
+ANGRY, GLAD = {"revolt", "voice"}, {advocates.NAME}
+"""Detectors that are about what is negative, and about what is positive."""
 BY = "foreshock"
 UPDATE_SECONDS = 600.0
 """An open episode is told again, at the most this often, while it only goes on."""
@@ -59,7 +65,7 @@ def _proof(verdict: Verdict, worst: float, evidence: dict[str, Any]) -> dict[str
         "high": verdict.high,
         "p_value": verdict.p_value,
         "window_seconds": verdict.window,
-        "method": VOICE_METHOD if verdict.detector == "voice" else METHOD,
+        "method": METHODS.get(verdict.detector, METHOD),
         "reason": f"{reason}; {suspected}" if suspected else reason,
     }
 
@@ -68,7 +74,9 @@ async def _surroundings(watcher: Watcher, start: float, end: float, now: float, 
     """Return what an episode from `start` to `end` shows beside the verdict: evidence, growth, completeness."""
     brand = watcher.brand
     hour = watcher.minutes.last_hour(now)
-    evidence = await gather(watcher.store, brand.name, brand.query, start, end, angry=detector in ANGRY)
+    evidence = await gather(
+        watcher.store, brand.name, brand.query, start, end, angry=detector in ANGRY, glad=detector in GLAD
+    )
     evidence["voice"] = await voices.widest(watcher.store, brand.name, start, end)
     evidence["excluded"] = int(hour["excluded"])
     evidence["moved_together"] = dict(watcher.moved)
@@ -177,8 +185,8 @@ def begun(watcher: Watcher, kind: Kind, last: Episode | None, content: Content, 
         opened_at=at(now),
         started_at=at(start),
         updated_at=at(now),
-        budget=watcher.brand.budget,
-        replay_command=_replay(watcher, now),
+        budget=advocates.RATE if kind == "opportunity" else watcher.brand.budget,
+        replay_command=_praise(watcher, now) if kind == "opportunity" else _replay(watcher, now),
         **content,
     )
     return episode.told(at(now), "episode.opened", BY, reason)
@@ -294,6 +302,15 @@ def unseen(watcher: Watcher, told: float, every: float, now: float) -> Content:
         "evidence": {},
         "completeness": _completeness(watcher, now),
     }
+
+
+def _praise(watcher: Watcher, end: float) -> str:
+    """Return the command that fetches the hours in which praise is counted: `foreshock backtest` is of crises."""
+    name, address = watcher.brand.name, watcher.public_url
+    return (
+        f'curl -fs -H "Authorization: Bearer $FORESHOCK_ADMIN_KEY" '
+        f'"{address}/v1/brands/{name}/series?step=3600&end={iso(end)}"'
+    )
 
 
 def _replay(watcher: Watcher, end: float) -> str:

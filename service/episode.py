@@ -12,6 +12,9 @@ from service.lifecycle import Condition, step
 from service.lifecycle import EventType as EventType
 from service.lifecycle import State as State
 
+DRILL = ".drill"
+"""Ends the ids of drills; no brand's name has a dot."""
+
 Kind = Literal["crisis", "opportunity", "blind"]
 KINDS: tuple[Kind, ...] = ("crisis", "opportunity", "blind")
 
@@ -86,6 +89,7 @@ class Episode(BaseModel):
     evidence: dict[str, Any] = Field(default_factory=dict)
     completeness: dict[str, dict[str, Any]] = Field(default_factory=dict)
     replay_command: str
+    drill: bool = False
     feedback: str | None = None
     log: list[LogEntry] = Field(default_factory=list)
 

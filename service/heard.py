@@ -27,9 +27,15 @@ class Heard:
         return float(self.at[inside][np.argmax(self.reach[inside])]) if inside.any() else end
 
 
-def learn_voices(past: Heard, history: Mapping[str, Series], strange: Bools) -> Voices:
-    """Learn which voices are usual for a brand, from the time of its `history` of which any source told."""
+def learn_voices(past: Heard, history: Mapping[str, Series], strange: Bools, left: Bools | None = None) -> Voices:
+    """Learn which voices are usual for a brand, from the time of its `history` of which any source told.
+
+    What was heard in `strange` buckets teaches its widest voice alone, in those that are `left` nothing.
+    """
     first = next(iter(history.values()))
+    if left is not None and left.any() and len(past.at):
+        bucket = np.clip(np.floor((past.at - first.start) / first.step).astype(np.int64), 0, len(left) - 1)
+        past = Heard(past.at[~left[bucket]], past.reach[~left[bucket]])
     known = np.logical_or.reduce([np.isfinite(series.mentions) for series in history.values()])
     calm = known & ~strange
     angry = sum(float(np.nansum(series.negative[calm])) for series in history.values() if series.negative is not None)

@@ -70,8 +70,9 @@ async def take(watcher: Watcher, found: Looks, ends: Floats, before: int, first:
     """
     if await _follow(watcher, found, ends, before, first, fence):
         return True
+    await _praise(watcher, first, fence)
     await _blind(watcher, now, fence)
-    for kind in KINDS:
+    for kind in KINDS if watcher.episode else ():
         await following.go_on(watcher, kind, (), now, fence)  # a snooze ends though nothing is seen
     return False
 
@@ -87,8 +88,10 @@ async def _follow(watcher: Watcher, found: Looks, ends: Floats, before: int, fir
     scores, flashes = found.score.tolist(), found.flash.tolist()
     for row in range(before, len(ends)):
         event = await _alarm(watcher, "crisis", found, row, scores[row], flashes[row], float(ends[row]), first, fence)
-        watcher.scores = QUIET | found.scores(row)
-        if event == "closed" and row + 1 < len(ends):
+        more = row + 1 < len(ends)
+        if event == "closed" or not more:
+            watcher.scores = QUIET | found.scores(row)
+        if event == "closed" and more:
             return True
     return False
 
@@ -122,11 +125,27 @@ async def _alarm(
     return event
 
 
+async def _praise(watcher: Watcher, first: float, fence: int) -> None:
+    """Follow the hours whose praise was found; nobody hears of it before `first` (POSIX seconds)."""
+    while watcher.praised:
+        hour = watcher.praised[0]
+        score, told = hour.verdict.score, max(hour.at, first)
+        was = watcher.standing.get("opportunity", CALM)
+        watcher.standing["opportunity"], event = follow(was, hour.end, HOUR, score, hour.flash)
+        if event == "opened":
+            await following.open_crisis(watcher, "opportunity", [hour.verdict], hour.end, told, fence)
+        elif event == "closed":
+            await following.end(watcher, "opportunity", told, "an hour of usual praise", fence)
+        elif was.opened_at is not None:
+            await following.go_on(watcher, "opportunity", [hour.verdict], told, fence)
+        watcher.praise = score
+        watcher.praised.pop(0)
+
+
 async def _blind(watcher: Watcher, now: float, fence: int) -> None:
     """Open a blind episode when too little is seen for long enough, and end it when enough is seen again."""
-    if watcher.risen_until > now - HOUR:  # what is held back was told, and is there to be seen
-        return
     told, every, *_ = watcher.expected_hour(now)
+    told += watcher.held_back(now)
     unseeing = every > 0 and told < BLIND_PART * every
     was = watcher.standing.get("blind", CALM)
     if unseeing == (was.opened_at is not None):
@@ -153,12 +172,14 @@ def state(watcher: Watcher, now: float) -> dict[str, Any]:
     return {
         "at": iso(now),
         "judged_until": watcher.looked_until,
+        "praise_judged_until": watcher.praised_until,
         **_counted(hour),
         "negative_share_corrected": watcher.negative_share(now),
         "expected": _rounded(told) if watcher.knows else None,
         "expected_lower": low,
         "expected_upper": high,
         "scores": {name: _rounded(score) for name, score in watcher.scores.items()},
+        "praise": watcher.praise if watcher.praise is None else _rounded(watcher.praise),
         "severity": shown.severity if shown else 0,
         "episode": shown.id if shown else None,
         "completeness": watcher.minutes.ratios(now),

@@ -14,7 +14,8 @@ from service import judge, keys
 from service.clock import POLL, Clock, ReplayClock
 from service.forecasting import Forecasting
 from service.lease import HELD_MS, Lease
-from service.moved import Moved
+from service.moved import Found, Moved, Part
+from service.opportunity import Opportunities
 from service.pace import MINUTE, Pace
 from service.registry import Registry
 from service.settings import Settings
@@ -46,7 +47,9 @@ class Ticker:
         self._told: set[str] = set()
         self._learning: asyncio.Task[None] | None = None
         self._forecasting = Forecasting(store)
+        self._opportunities = Opportunities(store)
         self._moved = Moved(store)
+        self._suspected: Found = ()
         self._began = 0.0
         self._fence = 0
         self._lost = False
@@ -89,6 +92,7 @@ class Ticker:
         await self.tick(now, now, patient=False)
         self._learn_beside(now)
         self._forecasting.beside(self._watchers.all(), now)
+        self._opportunities.beside(self._watchers.all(), now)
         self._pace.spent(time.thread_time() - spent, began - self._began)
         self._began = began
         await asyncio.sleep(max(self._seconds - (time.monotonic() - began), 0.0))
@@ -110,8 +114,10 @@ class Ticker:
 
     def _forget(self) -> None:
         self._watchers.clear()
+        self._moved.clear()
         self._told.clear()
         self._forecasting.stop()
+        self._opportunities.stop()
         if self._learning:
             self._learning.cancel()
             self._learning = None
@@ -143,10 +149,11 @@ class Ticker:
         self._watchers.keep(brands)
         await self._watchers.drain(brands, self._fence)
         moved = await self._watchers.completeness.refresh()
+        await self._watchers.learn_gaps()
         await self._watchers.corrections.refresh()
         self._told |= brands.keys() if moved is None else moved
         due = list(brands) if patient else await self._due(now)
-        began = time.monotonic()
+        began, parts = time.monotonic(), list[Part]()
         for begin in range(0, len(due), AT_ONCE):
             names = due[begin : begin + AT_ONCE]
             if self._lost:
@@ -154,11 +161,25 @@ class Ticker:
             if not patient and self._watchers.get(names[0]) is None and time.monotonic() - began > self._seconds:
                 break  # those that were never looked at stand last; the rest of them is next
             found = await self._watchers.take([brands[name] for name in names], first, now)
-            await self._look(found, first, now, patient)
+            parts = parts or await self._suspect(first, now)
+            for part in parts:
+                for watcher in found:
+                    watcher.suspects(part.suspected, part.last)
+                await self._look(found, part.first, part.last, patient)
             await self._state(found, now, patient)
-        await self._moved.look(self._watchers.all(), now)
+        if not parts:
+            await self._suspect(first, now)
         if not patient:
             await self._keep_fresh(now)
+
+    async def _suspect(self, first: float, now: float) -> list[Part]:
+        """See which sources are suspected from `first` to `now`; where that changed, all brands are due."""
+        parts = await self._moved.look(self._watchers.all(), first, now)
+        if parts[-1].suspected != self._suspected:
+            self._suspected = parts[-1].suspected
+            for watcher in self._watchers.all():
+                watcher.due_at = 0.0
+        return parts
 
     async def _due(self, now: float) -> list[str]:
         """Return the brands to look at now, those that were never looked at last."""
@@ -181,6 +202,8 @@ class Ticker:
         """Judge brands together; if `patient`, learn in between whenever that is due."""
         until = self._watchers.completeness.of
         begins = {w.brand.name: await self._learn_between(w, first, now) if patient else first for w in watchers}
+        if patient:
+            await self._opportunities.find(watchers, now)
         for begin in set(begins.values()):
             some = [watcher for watcher in watchers if begins[watcher.brand.name] == begin]
             await judge.look(some, begin, now, until, self._fence)
@@ -205,8 +228,9 @@ class Ticker:
         commands = []
         for watcher in watchers:
             state = judge.state(watcher, now)
-            same = {**watcher.state, "at": state["at"], "judged_until": state["judged_until"]} == state
-            watcher.state = state
+            was, watcher.state = watcher.state, state
+            was["at"], was["judged_until"] = state["at"], state["judged_until"]
+            same = was == state
             watcher.minutes.rest()
             if always or not same or now - watcher.stated_at >= MINUTE:
                 watcher.stated_at = now

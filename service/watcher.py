@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from collectors.correct import Correction, same
-from detectors import growth, robust
+from detectors import advocates, growth, robust
 from detectors.forecaster import Forecaster
 from detectors.growth import Growth
 from detectors.looks import Looks
@@ -32,13 +32,15 @@ from service.brand import Brand
 from service.changes import AGAIN_SECONDS, Changes
 from service.corrections import told
 from service.counts import read
-from service.doubts import Doubt, holes, risen_until, ways
+from service.doubts import Doubt, holes, risen, ways
 from service.episode import Episode
 from service.episodes import Episodes
+from service.feedback import Strange, strange
+from service.feedback import within as within
 from service.frozen import freeze
 from service.heard import Heard, learn_voices, listened
 from service.holidays_of import around
-from service.minutes import ALL, Minutes
+from service.minutes import ALL, NOTHING, Minutes
 from service.policy import Standing, accepted
 from service.segment import MINUTE
 from service.store import Store
@@ -70,6 +72,15 @@ class Expected(NamedTuple):
     high: float | None
 
 
+class Praised(NamedTuple):
+    """What was found of praise in the hour that ended at `end`, judged at `at` (POSIX seconds)."""
+
+    end: float
+    at: float
+    flash: float
+    verdict: Verdict
+
+
 @dataclass
 class Watcher:
     """What the ticker keeps of a brand between looks; all of it can be had again from the store.
@@ -80,8 +91,10 @@ class Watcher:
     `forecaster` what was chosen to learn with; None is the robust one. `newest` is how shares are corrected by the
     brand's labels, `correction` how they were when the brand was last fitted: its past and its present are seen alike.
     `episode` are the open episodes as of the last look, by kind; `everybody` gives all watchers of the process.
-    `heard` are loud angry voices of late, `voices` which of them are usual. `moved` are sources of which most brands
-    rise or fall together, `risen_until` when the last rise of most brands ended.
+    `heard` are loud angry voices of late, `voices` which of them are usual, `said` what people said of episodes as it
+    was when the brand was last fitted. `moved` are its sources of which most brands rise or fall together, `risen`
+    when the last rise of most brands of a source ended, `doubted` whether anything is suspected. `praised` are hours
+    whose praise is to be followed, found up to `praised_until`; `praise` is the score of the last one.
     """
 
     store: Store
@@ -109,10 +122,15 @@ class Watcher:
     heard: Heard = field(default_factory=Heard)
     voices: Voices | None = None
     moved: Mapping[str, str] = field(default_factory=dict)
-    risen_until: float = 0.0
+    risen: Mapping[str, float] = field(default_factory=dict)
+    doubted: bool = False
     forecaster: Forecaster | None = None
     newest: Correction | None = None
     correction: Correction | None = None
+    said: frozenset[tuple[str, str]] = frozenset()
+    praised: list[Praised] = field(default_factory=list)
+    praised_until: float = 0.0
+    praise: float | None = None
     _hour: tuple[float, bool, "Expected"] = (0.0, False, Expected(0.0, 0.0, None, None))
     _hour_of: Watch | None = None
     _band: tuple[float, tuple[float, float]] | None = None
@@ -142,6 +160,7 @@ class Watcher:
                 self.open[kind] = value.decode()
         self.state = json.loads(state) if state else {}
         self.looked_until = float(self.state.get("judged_until") or 0.0)
+        self.praised_until = float(self.state.get("praise_judged_until") or 0.0)
 
     def usual(self, seconds: float) -> float:
         """Return the mentions that are normal in so many seconds, as of the last look."""
@@ -149,14 +168,19 @@ class Watcher:
 
     def changes(self, changes: Changes, now: float) -> None:
         """Note which judged minutes changed, so that they are judged again."""
-        if not changes:
+        if changes is NOTHING or not changes:
             return
         self.again = min(self.again if self.again is not None else now, changes.start)
         self.late = self.late.joined(changes.ended_by(now - SLACK_SECONDS))
 
     def suspects(self, found: Sequence[Doubt], now: float) -> None:
         """Take in what is suspected of sources; what is believed again is judged again."""
-        self.moved, self.risen_until = ways(found, now), risen_until(found)
+        if not found and not self.doubted:
+            return
+        self.doubted = bool(found)
+        own = self.watch.normals if self.watch else {}
+        self.moved = {source: way for source, way in ways(found, now).items() if source in own}
+        self.risen = risen(found)
         since = self.minutes.doubt(holes(found, self.brand.name, now))
         if since is not None:
             self.again = min(self.again if self.again is not None else now, since)
@@ -175,10 +199,10 @@ class Watcher:
             Conflict: another version was stored meanwhile.
             Fenced: a newer ticker has taken over.
         """
+        await freeze(self, episode, episode.updated_at.timestamp())
         await self.episodes.save(episode, fence, json.dumps(self.standing[episode.kind].as_dict()))
         self.open[episode.kind] = episode.id
         self.episode[episode.kind] = episode
-        await freeze(self, episode, episode.updated_at.timestamp())
 
     def utc_offset(self, at: float) -> float:
         """Return the brand's local time minus UTC in seconds."""
@@ -194,27 +218,33 @@ class Watcher:
         correction = self.newest
         known = await self._history(now, correction)
         if known is not None:
-            history, mask, campaign = known
+            history, past, campaign = known
             offset = self.utc_offset(now)
             days = await asyncio.to_thread(
                 around, self.brand.country, self.brand.subdivision, next(iter(history.values())).start, now
             )
             steady = partial(robust.fit, holidays=days)
             learn = partial(rehearse, forecaster=steady)
-            if self.watch is not None and correction == self.correction:
+            if self.watch is not None and correction == self.correction and past.said <= self.said:
                 learn = partial(fit, previous=self.watch, forecaster=self.forecaster or steady)
             self.watch = await asyncio.to_thread(
-                learn, history, budget=self.brand.budget, mask=mask, campaign=campaign, utc_offset=offset
+                learn,
+                history,
+                budget=self.brand.budget,
+                mask=past.mask,
+                campaign=campaign,
+                feedback=past.feedback,
+                utc_offset=offset,
             )
-            past = await voices.read(self.store, self.brand.name, next(iter(history.values())).start, now)
-            self.voices = learn_voices(past, history, mask)
-            self.correction = correction
+            spoke = await voices.read(self.store, self.brand.name, next(iter(history.values())).start, now)
+            self.voices = learn_voices(spoke, history, past.mask, past.feedback.left)
+            self.correction, self.said = correction, past.said
             self._band = None
         else:
             self.watch = None
         if self.knows:
             assert known is not None
-            young = len(known[1]) * FINE < YOUNG_SECONDS
+            young = len(known[2]) * FINE < YOUNG_SECONDS
             self.tries, self.learns_at = 0, begun + (YOUNG_REFIT if young else REFIT_SECONDS)
         else:
             wait = min(NEW_REFIT * 2.0**self.tries, YOUNG_REFIT)
@@ -226,11 +256,12 @@ class Watcher:
 
     async def history(self, now: float) -> tuple[dict[str, Series], Bools, Bools] | None:
         """Return what is known at `now` by source, and which buckets were strange or of campaigns; None if nothing."""
-        return await self._history(now, self.correction)
+        known = await self._history(now, self.correction)
+        return None if known is None else (known[0], known[1].mask, known[2])
 
     async def _history(
         self, now: float, correction: Correction | None
-    ) -> tuple[dict[str, Series], Bools, Bools] | None:
+    ) -> tuple[dict[str, Series], Strange, Bools] | None:
         table = await read(self.store, self.brand.name, now - HISTORY_SECONDS, now - now % FINE, FINE, now)
         history = _from_first(table.series(correction))
         if not history:
@@ -248,23 +279,16 @@ class Watcher:
         soon = now + NEW_REFIT if self.tries else 0.0
         self.learns_at = max(self.minutes.first + LEAST_SECONDS, soon)
 
-    async def _strange(self, series: Series, now: float) -> Bools:
-        """Which buckets belong to a crisis that has not become the new level; those that ended are remembered."""
-        spans, closed = [], []
-        for episode in await self.crises():
-            ended = episode.calm_at or (None if episode.id == self.open.get("crisis") else episode.closed_at)
-            over = [(span.start.timestamp(), span.end.timestamp()) for span in episode.earlier]
-            start, end = episode.began.timestamp(), ended.timestamp() if ended else now
-            for span in [*over, (start, end)]:
-                if not accepted(*span, series.step):
-                    spans += [span] if episode.feedback != "false alarm" else []
-                    closed += [span] if ended or span in over else []
-        self.closed = closed + [span for span in self.closed if span[1] >= now and span not in closed]
-        return within(series, spans)
+    async def _strange(self, series: Series, now: float) -> Strange:
+        """What the brand's crises teach of its past; those that ended are remembered."""
+        found = strange(series, await self.crises(), self.open.get("crisis"), now)
+        self.closed = found.closed + [span for span in self.closed if span[1] >= now and span not in found.closed]
+        return found
 
     async def crises(self) -> list[Episode]:
-        """Return the brand's crises, newest first."""
-        return [e for e in (await self.episodes.page(self.brand.name, None, 100, None))[0] if e.kind == "crisis"]
+        """Return the brand's crises, newest first; drills are none."""
+        found, _ = await self.episodes.page(self.brand.name, None, 100, None)
+        return [e for e in found if e.kind == "crisis" and not e.drill]
 
     def campaign(self, series: Series) -> Bools:
         """Which buckets lie in a planned event."""
@@ -281,21 +305,38 @@ class Watcher:
         """Return what is normal for the hour before `end`."""
         if self.watch is None or self.watch.spreads is None:
             return Expected(0.0, 0.0, None, None)
-        hours = {name: self.minutes.known_hour(name, end) for name in self.watch.normals}
-        whole_hour = all(hour is ALL for hour in hours.values())
+        hours: dict[str, slice | Bools] = {}
+        if not (whole_hour := self.minutes.told_hour(self.watch.normals.keys(), end)):
+            hours = {name: self.minutes.known_hour(name, end) for name in self.watch.normals}
+            whole_hour = all(hour is ALL for hour in hours.values())
         end = math.ceil(end / MINUTE) * float(MINUTE) if whole_hour else end  # what is counted is of whole minutes
         if self._hour[:2] == (end, whole_hour) and self._hour_of is self.watch:
             return self._hour[2]
         start, offset = end - 3600.0, self.utc_offset(end)
         told = every = 0.0
         for name, normal in self.watch.normals.items():
-            hour = hours[name]
+            hour = hours.get(name, ALL)
             whole = float(totals(normal.mentions, start, MINUTE, (0, 60), offset)[0])
             every += whole
             told += whole if hour is ALL else float(normal.mentions.mean(start, MINUTE, 60, offset)[hour].sum())
         expected = Expected(told, every, *self._interval(told, self.watch.spreads.mentions))
         self._hour, self._hour_of = (end, whole_hour, expected), self.watch
         return expected
+
+    def held_back(self, end: float) -> float:
+        """Return what is normal in those minutes of the hour before `end` that were told while most brands rose.
+
+        They are not believed, and yet seen: a source that tells nothing is none of them.
+        """
+        start, held = math.ceil(end / MINUTE) * float(MINUTE) - 3600.0, 0.0
+        if not self.risen:
+            return 0.0
+        for name, normal in self.watch.normals.items() if self.watch else ():
+            if self.risen.get(name, 0.0) > start:
+                told = np.isfinite(self.minutes.told_minutes(name, start, 60, end))
+                told[self.minutes.known_hour(name, end)] = False
+                held += float(normal.mentions.mean(start, MINUTE, 60, self.utc_offset(end))[told].sum())
+        return held
 
     def negative_share(self, end: float) -> dict[str, Any] | None:
         """Return the corrected share of negative mentions in the hour before `end`, None where labels are too few."""
@@ -316,6 +357,8 @@ class Watcher:
 
     def onset(self, verdict: Verdict, end: float) -> float:
         """Return when the rise that `verdict` found at `end` began, POSIX seconds."""
+        if verdict.detector == advocates.NAME:
+            return end - verdict.window
         if verdict.detector == "voice":
             return self.heard.widest_at(end) // MINUTE * MINUTE
         back = round(max(ONSET_WINDOWS * verdict.window, ONSET_LEAST) / MINUTE)
@@ -323,7 +366,9 @@ class Watcher:
         return start + MINUTE * onset(observed, expected)
 
     def growth(self, detector: str, start: float, end: float) -> Growth | None:
-        """Return how fast it has grown from `start` to `end` (POSIX seconds)."""
+        """Return how fast it has grown from `start` to `end` (POSIX seconds); praise is not known by the minute."""
+        if detector == advocates.NAME:
+            return None
         back = max(round((end - start) / MINUTE), GROWTH_LEAST)
         _, observed, expected = self._counts(detector, end, back)
         return growth.fit(observed, expected, MINUTE)
@@ -342,15 +387,6 @@ class Watcher:
 def _utc_offset(timezone: str, at: float) -> float:
     offset = datetime.fromtimestamp(at, ZoneInfo(timezone)).utcoffset()
     return offset.total_seconds() if offset else 0.0
-
-
-def within(series: Series, spans: list[tuple[float, float]]) -> Bools:
-    """Which buckets overlap any of the spans (POSIX seconds)."""
-    begins = series.start + series.step * np.arange(len(series))
-    found = np.zeros(len(series), dtype=np.bool_)
-    for start, end in spans:
-        found |= (begins + series.step > start) & (begins < end)
-    return found
 
 
 def _from_first(history: dict[str, Series]) -> dict[str, Series]:

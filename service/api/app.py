@@ -15,19 +15,29 @@ from starlette.staticfiles import StaticFiles
 from collectors.mention import Count, Mention
 from service import metrics
 from service.api import (
+    accuracy,
     board,
     brands,
     campaigns,
+    channels,
     costs,
     dead,
+    deliveries,
     episodes,
     hooks,
     labels,
     mentions,
+    mutes,
     preview,
     problems,
     queries,
+    report,
+    routes,
+    slack,
     stream,
+    try_out,
+    websub,
+    weekly,
 )
 from service.api.context import Caller, Context
 from service.api.limit import LimitBody
@@ -58,7 +68,11 @@ def make_app(context: Context, events: Events) -> FastAPI:
     app = FastAPI(title="Foreshock", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.context, app.state.events = context, events
     problems.install(app)
-    for part in (mentions, hooks, labels, dead, brands, campaigns, costs, preview, queries, episodes, stream, board):
+    taking, asking = (
+        (mentions, slack, hooks, websub, labels),
+        (accuracy, brands, campaigns, costs, preview, queries, episodes, report, stream),
+    )
+    for part in (channels, try_out, weekly, routes, mutes, deliveries, *taking, dead, *asking, board):
         app.include_router(part.router)
     app.mount("/static", _Static(directory=Path(__file__).parent.parent / "board" / "static"), name="static")
     app.add_middleware(LimitBody)

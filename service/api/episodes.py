@@ -1,15 +1,17 @@
 """`/v1/episodes`: what people see of a crisis, and what they say of it."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from service.api.context import Admin, Ctx
 from service.api.problems import Problem
+from service.brand import MOST_CAMPAIGNS, Campaign
 from service.episode import Episode, EventType, State
 from service.episodes import Episodes
+from service.feedback import Said, campaign_of
 from service.lifecycle import Refused
 
 router = APIRouter(prefix="/v1/episodes", tags=["episodes"])
@@ -53,7 +55,14 @@ class Note(Act):
 class Feedback(Act):
     """Whether it was one."""
 
-    verdict: Literal["real", "false alarm", "known campaign"]
+    verdict: Said
+
+
+class Planned(Act):
+    """The planned event that an episode was."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    end: AwareDatetime | None = Field(default=None, description="the episode's end by default, or a day from now")
 
 
 @router.get("")
@@ -112,8 +121,32 @@ async def note(identity: str, act: Note, ctx: Ctx, _: Admin) -> Episode:
 
 @router.post("/{identity}/feedback")
 async def feedback(identity: str, act: Feedback, ctx: Ctx, _: Admin) -> Episode:
-    """Say whether it was a crisis."""
+    """Say whether it was a crisis; what is learned from it is in docs/feedback.md."""
     return await _act(ctx, identity, act, "episode.feedback", feedback=act.verdict)
+
+
+@router.post("/{identity}/campaign")
+async def campaign(identity: str, ctx: Ctx, _: Admin, act: Planned | None = None) -> Campaign:
+    """Plan an episode that was a known campaign: one more event of its brand, from its begin to its end."""
+    act = act or Planned()
+    episode = await get_episode(identity, ctx, _)
+    if episode.feedback != "known campaign":
+        raise Problem(409, "only what was called a known campaign can be planned: POST that as feedback first")
+    await ctx.registry.refresh()
+    brand = ctx.registry.brands.get(episode.brand)
+    if brand is None:
+        raise Problem(404, f"there is no brand {episode.brand!r} any more")
+    try:
+        planned = campaign_of(episode, datetime.fromtimestamp(await ctx.clock.now(), UTC), act.name, act.end)
+    except ValueError as error:
+        raise Problem(422, str(error)) from None
+    others = [c for c in brand.campaigns if (c.name, c.start) != (planned.name, planned.start)]
+    if len(others) >= MOST_CAMPAIGNS:
+        raise Problem(409, f"{brand.name} has {len(others)} planned events, the most there may be")
+    await ctx.registry.put_brand(brand.model_copy(update={"campaigns": [*others, planned]}))
+    said = f"planned as {planned.name!r}, until {planned.end.isoformat()}"
+    await _act(ctx, identity, Act(by=act.by, note=said), "episode.noted")
+    return planned
 
 
 @router.post("/{identity}/resolve")

@@ -8,6 +8,7 @@ import { curve, followCurves, hear, mistrust, openEpisodes, pastEpisodes, read, 
 import { listen } from "./service.js";
 import { ORDER, standing, summary } from "./standing.js";
 import { here, now, replays, universal } from "./times.js";
+import { tryingIn } from "./trying.js";
 import { KIND, SEVERITY, completeness, seen } from "./words.js";
 
 const READ = 5_000; // ms between readings
@@ -23,7 +24,7 @@ function show() {
   const open = openEpisodes();
   const judged = watched().map((brand) => ({
     brand,
-    standing: standing(brand, open.filter((episode) => episode.brand === brand.name), replays() ? null : now()),
+    standing: standing(brand, open.filter((episode) => episode.brand === brand.name && !episode.drill), replays() ? null : now()),
     curve: curve(brand.name),
   }));
   showOpen(open);
@@ -85,7 +86,7 @@ const looks = new IntersectionObserver((entries) => {
 
 function showPast() {
   const items = pastEpisodes().map((episode) => [episode.id, { episode, zone: zoneOf(episode.brand) }]);
-  arrange(at("past"), cards.past, items, pastLine);
+  arrange(at("past"), cards.past, items, (item) => pastLine(item, acted, myName));
   at("past-none").hidden = items.length > 0;
 }
 
@@ -118,6 +119,7 @@ const myName = () => at("name").value.trim() || "board";
 at("name").value = localStorage.getItem("name") ?? "";
 at("name").onchange = () => localStorage.setItem("name", at("name").value.trim());
 
+tryingIn(at("trying"));
 followCurves(() => [...inView, ...openEpisodes().map((episode) => episode.brand)]);
 listen(
   (event) => {

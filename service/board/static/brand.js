@@ -1,5 +1,6 @@
 // One brand's card.
 
+import { accuracyOf } from "./accuracy.js";
 import { trend } from "./chart.js";
 import { copy, make, redraw, write } from "./elements.js";
 import { corrected } from "./labels.js";
@@ -14,6 +15,7 @@ const WIDTH = 300; // of the curve, in its own units
 export function brandCard({ brand }) {
   const { node, parts } = copy("brand");
   node.dataset.brand = brand.name;
+  accuracyOf(parts.accuracy, brand.name);
   previewOf(parts.preview, brand.name);
   teachingOf(parts.teaching, brand.name);
 
@@ -43,6 +45,9 @@ function gauges(state) {
   if (told) rows.push(row("Negative, corrected", corrected(told), share(told.share)));
   for (const [name, score] of Object.entries(state.scores ?? {})) {
     rows.push(row(`Score, ${name}`, score === null ? "not known" : `${number(Math.round(score))} of 100`, score100(score)));
+  }
+  if (typeof state.praise === "number") {
+    rows.push(row("Praise", `${number(Math.round(state.praise))} of 100`, gauge(state.praise, { max: 100 })));
   }
   const sources = Object.entries(state.completeness ?? {});
   for (const [name, ratio] of sources) rows.push(row(`Complete, ${name}`, percent(ratio), complete(ratio)));

@@ -1,13 +1,13 @@
 // One open episode's card, and one resolved episode's line.
 
+import { actor, answering, twice } from "./acting.js";
 import { range, trend } from "./chart.js";
 import { copy, make, redraw, write } from "./elements.js";
-import { facts, firstMentions, history, terms } from "./proof.js";
-import { Problem, ask } from "./service.js";
+import { handlingOf } from "./handling.js";
+import { advocates, facts, firstMentions, history, terms } from "./proof.js";
 import { ago, lasting, local } from "./times.js";
 import { KIND, SEVERITY, completeness, growth, seen } from "./words.js";
 
-const SURE = 6_000; // ms in which "Resolve" must be pressed again
 const WIDTH = 600; // of the curve, in its own units
 
 /** A card that `show({episode, zone, curve, upper})` keeps up to date; `acted` gets the episode that an action gave. */
@@ -17,6 +17,7 @@ export function episodeCard({ episode: first }, acted, who) {
   parts.title.id = `title-${first.id}`;
   node.setAttribute("aria-labelledby", parts.title.id);
   buttons(first.id, parts, acted, who);
+  const handling = handlingOf(parts.handling, first, acted, who);
 
   function show({ episode, zone, curve, upper }) {
     Object.assign(node.dataset, { kind: episode.kind, severity: episode.severity, state: episode.state });
@@ -36,6 +37,7 @@ export function episodeCard({ episode: first }, acted, who) {
     const since = Date.parse(episode.started_at);
     redraw(parts.trend, [curve, upper, since], () => trend(curve, { upper, since, width: WIDTH }));
     showProof(parts, episode, zone);
+    handling.show(episode, zone);
   }
   return { node, show };
 }
@@ -47,12 +49,16 @@ function showProof(parts, episode, zone) {
   parts.evidence.hidden = telling.length + mentions.length === 0;
   redraw(parts.terms, telling, () => terms(telling));
   redraw(parts.first, [mentions, zone], () => firstMentions(mentions, zone, episode.brand));
+  const spoke = episode.evidence?.advocates?.posts ?? [];
+  parts["advocates-part"].hidden = spoke.length === 0;
+  redraw(parts.advocates, [spoke, zone], () => advocates(spoke, zone));
   redraw(parts.facts, [episode.id, episode.version, zone], () => facts(episode, zone));
   redraw(parts.log, [episode.log, zone], () => history(episode, zone));
 }
 
 /** "Crisis · 4 of 5, severe"; being blind has no degrees. */
-function severityOf({ kind, severity }) {
+function severityOf({ kind, severity, drill }) {
+  if (drill) return `Drill, made up · ${severity} of 5`;
   return kind === "blind" ? KIND.blind : `${KIND[kind]} · ${severity} of 5, ${SEVERITY[severity]}`;
 }
 
@@ -71,61 +77,25 @@ function partial(episode) {
 }
 
 function buttons(id, parts, acted, who) {
-  const answer = (text, bad = false) => {
-    write(parts.answer, text);
-    parts.answer.classList.toggle("bad", bad);
-  };
-  let busy = false;
-
-  async function act(name, body, done) {
-    if (busy) return;
-    busy = true;
-    answer("Telling the service…");
-    try {
-      acted(await ask(`/v1/episodes/${encodeURIComponent(id)}/${name}`, { by: who(), ...body }));
-      answer(done);
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      answer(`Not done: ${problem.message}.`, true);
-    } finally {
-      busy = false;
-    }
-  }
-
+  const act = actor(id, answering(parts.answer), acted, who);
   parts.acknowledge.onclick = () => {
     if (parts.acknowledge.getAttribute("aria-disabled") === "true") return;
     act("acknowledge", {}, "Acknowledged: the others see that you are at it.");
   };
   parts.snooze.onclick = () => act("snooze", { minutes: 60 }, "Snoozed for an hour; the episode stays open.");
-  twice(parts.resolve, () => act("resolve", {}, "Resolved."));
-}
-
-/** Do it when a button is pressed twice: what can't be taken back is not done by a slip. */
-function twice(button, run) {
-  const label = button.textContent;
-  let asking = null;
-  const rest = () => {
-    clearTimeout(asking);
-    asking = null;
-    write(button, label);
-  };
-  button.onclick = () => {
-    if (asking !== null) {
-      rest();
-      run();
-      return;
-    }
-    write(button, "Press again to resolve");
-    asking = setTimeout(rest, SURE);
-  };
+  twice(parts.resolve, "Press again to resolve", () => act("resolve", {}, "Resolved."));
 }
 
 /** A line that `show({episode, zone})` keeps up to date. */
-export function pastLine({ episode: first }) {
-  const node = make("li", { "data-episode": first.id });
+export function pastLine({ episode: first }, acted, who) {
+  const text = make("div");
+  const more = make("details", {}, make("summary", {}, "Feedback, notes and report"));
+  const node = make("li", { "data-episode": first.id }, text, more);
+  const handling = handlingOf(more, first, acted, who);
 
   function show({ episode, zone }) {
-    redraw(node, [episode.version, zone, ago(episode.closed_at)], () => [
+    handling.show(episode, zone);
+    redraw(text, [episode.version, zone, ago(episode.closed_at)], () => [
       make("p", {}, make("strong", {}, episode.brand), ` ${severityOf(episode)}`),
       make("p", {}, seen(episode) || episode.reason),
       make("p", { class: "soft" }, `${local(episode.started_at, zone)}, lasted ` +

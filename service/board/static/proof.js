@@ -23,6 +23,13 @@ export function firstMentions(found, zone, brand) {
   );
 }
 
+/** List items of who spoke up for the brand, a post each. */
+export function advocates(found, zone) {
+  return found.slice(0, SHOWN).map((mention) =>
+    make("li", {}, make("blockquote", { dir: "auto" }, shortened(mention.text)), make("p", {}, ...byline(mention, zone))),
+  );
+}
+
 function shortened(text) {
   const letters = Array.from(text ?? "");
   return letters.length > QUOTED ? `${letters.slice(0, QUOTED).join("")}…` : letters.join("");
@@ -51,13 +58,14 @@ export function facts(episode, zone) {
     ["Detector", `${episode.detector}, score ${number(Math.round(episode.score))} of 100 (50 pages)`],
     ["Method", episode.method],
     ["Chance of this in a normal window", episode.p_value === null ? "" : episode.p_value.toPrecision(1)],
-    ["Alert budget", `${number(episode.budget)} false pages a week`],
+    ["Alert budget", `${number(episode.budget)} ${episode.kind === "opportunity" ? "opportunities by chance" : "false pages"} a week`],
     ["First strange bucket", local(episode.started_at, zone)],
     ["Alert opened", local(episode.opened_at, zone)],
     ["Completeness", completeness(episode.completeness)],
     ["Negative", percentOf(evidence.negative_share)],
     ["Sources", tally(evidence.sources)],
     ["Languages", tally(evidence.languages)],
+    ["Spoke up for it", spoke(evidence.advocates)],
     ["Suspected of coordination", suspicion(evidence.suspected)],
     ["Left out as spam", evidence.excluded ? number(evidence.excluded) : ""],
     ["Loudest authors", authors.join(", ")],
@@ -66,6 +74,12 @@ export function facts(episode, zone) {
   ];
   const shown = rows.filter(([, text]) => text).map(([name, text]) => fact(name, make("bdi", {}, text)));
   return [...shown, fact("Replay it", make("code", {}, episode.replay_command))];
+}
+
+/** "12 mentions by 9 authors with 40,200 followers"; nothing where nobody did. */
+function spoke(found) {
+  if (!found?.mentions) return "";
+  return `${plural(found.mentions, "mention")} by ${plural(found.authors, "author")} with ${plural(found.reach, "follower")}`;
 }
 
 /** "68 % of 25 mentions: copied text 17, empty account 6"; nothing where none is suspected. */

@@ -2,7 +2,8 @@
 
 const PATIENCE = 6_000; // ms to wait for an answer; the service takes far less than one second
 const AGAIN = 3_000; // ms until a stream that the browser gave up is opened again
-const EVENTS = ["opened", "updated", "escalated", "acknowledged", "snoozed", "assigned", "noted", "feedback", "resolved"];
+const EVENTS = ["opened", "updated", "escalated", "acknowledged", "snoozed", "woken", "assigned", "noted",
+  "feedback", "resolved", "reopened"];
 
 export class Problem extends Error {
   constructor(message, status) {
@@ -11,12 +12,12 @@ export class Problem extends Error {
   }
 }
 
-/** The JSON that `path` answers within `patience` ms; a `body` is posted. Throws a Problem that says what went wrong. */
-export async function ask(path, body, patience = PATIENCE) {
+/** The JSON that `path` answers within `patience` ms; a `body` is sent. Throws a Problem that says what went wrong. */
+export async function ask(path, body, patience = PATIENCE, method = "POST") {
   const options = { signal: AbortSignal.timeout(patience), cache: "no-store" };
   if (body !== undefined) {
     Object.assign(options, {
-      method: "POST",
+      method,
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
     });

@@ -16,8 +16,8 @@ demo: $(VENV)/run.stamp ## play a simulated crisis through the whole service (ST
 run: $(VENV)/run.stamp ## run the service on the embedded store
 	@$(BIN)/foreshock serve --port $(PORT) $(if $(wildcard foreshock.yaml),--config foreshock.yaml)
 
-test: $(VENV)/dev.stamp ## run the tests, two files at a time
-	@$(BIN)/pytest -n 2 --dist loadfile
+test: $(VENV)/dev.stamp ## run the tests (JOBS=2: two files at a time)
+	@$(BIN)/pytest $(if $(JOBS),-n $(JOBS) --dist loadfile)
 
 check: lint test ## all that CI runs
 

@@ -94,7 +94,7 @@ async def tunnelled(proxy: httpx.URL, address: str, port: int) -> socket.socket:
             if not piece or len(head) > MAX_HEAD:
                 raise OutboundError("the proxy broke off or answered no valid HTTP")
         if head[8:10] != b" 2":
-            raise OutboundError(f"the proxy refused to connect: {head[9:12].decode('ascii', 'replace')}")
+            raise OutboundError(f"the proxy refused to connect: {head[9:12].decode('ascii', 'replace')}", unpaid=True)
     except BaseException:
         sock.close()
         raise
@@ -129,7 +129,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             except (httpx.ConnectError, httpx.ConnectTimeout):
                 if address == addresses[-1]:
                     raise
-        raise OutboundError(f"{origin(url)} has no address")
+        raise OutboundError(f"{origin(url)} has no address", unpaid=True)
 
     async def addresses(self, url: httpx.URL) -> list[str]:
         """Every address of the URL's host, each judged.
@@ -144,7 +144,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         try:
             found = list(await self._resolve(url.host, port))
         except (OSError, UnicodeError):
-            raise OutboundError(f"{origin(url)} is not a known host") from None
+            raise OutboundError(f"{origin(url)} is not a known host", unpaid=True) from None
         if not self.excepted(url):
             for address in found:
                 if not is_outside(ipaddress.ip_address(address)):

@@ -37,7 +37,8 @@ GONE = frozenset({"remove", "delete"})
 class FacebookHook(Hook):
     """`{type: facebook}`: signed with the app's secret, verified with a token of one's own choice."""
 
-    declaration: ClassVar[Declaration] = pushed("facebook", "posts and comments on one's own pages (webhook)")
+    # Under a name of its own: `facebook` is the row of what is polled.
+    declaration: ClassVar[Declaration] = pushed("facebook_webhook", "posts and comments on one's own pages (webhook)")
 
     type: Literal["facebook"] = "facebook"
     source: SourceName = "facebook"

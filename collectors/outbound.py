@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import httpx
 
@@ -22,6 +22,9 @@ from collectors.guard import GuardedTransport, Resolver, connected, origin, syst
 from collectors.guard import OutboundError as OutboundError
 from collectors.guard import OutboundRefused as OutboundRefused
 from collectors.limits import Limiter
+
+if TYPE_CHECKING:
+    from collectors.robots import Robots
 
 USER_AGENT = "foreshock (early warning of brand crises)"
 MAX_BYTES = 8 * 2**20
@@ -78,6 +81,7 @@ class Outbound:
         self.timeout = timeout
         self.user_agent = user_agent
         self._limiter: Limiter | None = None
+        self._robots: Robots | None = None
         self._proxy = httpx.URL(proxy) if proxy else None
         self._guard = GuardedTransport(allow_hosts, resolve, proxy)
         self._http = httpx.AsyncClient(
@@ -92,6 +96,12 @@ class Outbound:
         """The same way out, whose requests keep a limit that they share; who made the way out closes it."""
         found = copy(self)
         found._limiter = limiter
+        return found
+
+    def heeding(self, robots: "Robots") -> Self:
+        """The same way out, for what reads websites: what `fetch` is asked for must be allowed by their robots.txt."""
+        found = copy(self)
+        found._robots = robots
         return found
 
     async def fetch(
@@ -109,13 +119,16 @@ class Outbound:
 
         Raises:
             OutboundRefused: the URL, or one it redirects to, is not http(s) to an outside address.
-            OutboundError: unknown host, no connection, time-out, broken or too large an answer, too many redirects.
+            OutboundError: unknown host, no connection, time-out, broken or too large an answer, too many redirects, or
+                robots.txt does not allow it (only of what was asked for, not of where it redirects to).
         """
         try:
             request = self._http.build_request(method, url, headers=headers, params=params, content=content)
             at = origin(request.url)
         except (httpx.InvalidURL, ValueError, TypeError):
             raise OutboundRefused("not a URL that can be fetched; write it as https://host/path") from None
+        if self._robots is not None:
+            await self._robots.heed(request.url)
         await self._turn(request.url)
         try:
             async with asyncio.timeout(self.timeout):

@@ -13,6 +13,7 @@ from collectors import (
     appstore,
     bluesky,
     discourse,
+    facebook,
     feeds,
     files,
     gdelt,
@@ -29,6 +30,7 @@ from collectors.appstore import AppStoreCollector, AppStoreSettings
 from collectors.bluesky import BlueskyCollector, BlueskySettings
 from collectors.collector import Collector, CollectorError, Declaration
 from collectors.discourse import DiscourseSettings
+from collectors.facebook import FacebookCollector, FacebookSettings
 from collectors.feeds import FeedCollector, FeedSettings
 from collectors.files import FileCollector, FileSettings
 from collectors.gdelt import GdeltCollector, GdeltSettings
@@ -65,6 +67,7 @@ SourceConfig = Annotated[
     | MastodonSearchSettings
     | RedditSettings
     | YouTubeSettings
+    | FacebookSettings
     | ZendeskSettings,
     Field(discriminator="type"),
 ]
@@ -75,12 +78,14 @@ class Source:
     """A row of the registry; `build` takes settings, brand, query, outbound and secrets.
 
     Of a `shared` one there is one collector for all brands that configure it alike; its brand and query are "".
+    A `website` has no terms for programs but its robots.txt, which is heeded.
     """
 
     settings: type[BaseModel]
     declaration: Declaration
     build: Callable[[Any, str, str, Outbound, Mapping[str, str]], Collector]
     shared: bool = False
+    website: bool = False
 
 
 def _build_x(settings: XSettings, brand: str, query: str, outbound: Outbound, secrets: Mapping[str, str]) -> XCollector:
@@ -194,6 +199,21 @@ def _build_youtube(
     return YouTubeCollector(settings, brand, query, outbound, key, base_url)
 
 
+def _build_facebook(
+    settings: FacebookSettings, brand: str, query: str, outbound: Outbound, secrets: Mapping[str, str]
+) -> FacebookCollector:
+    told = secrets.get("facebook_token", "").strip()
+    if "=" in told:  # of several pages: page=token, with commas between
+        pages = (part.strip().partition("=") for part in told.split(","))
+        told = {page.strip(): token.strip() for page, _, token in pages}.get(settings.page, "")
+    if not told:
+        raise CollectorError(
+            f"Facebook needs a token of the page; set FORESHOCK_FACEBOOK_TOKEN to it, or to {settings.page}=TOKEN"
+        )
+    base_url = secrets.get("facebook_base_url", facebook.BASE_URL)
+    return FacebookCollector(settings, brand, query, outbound, told, base_url)
+
+
 def _build_zendesk(
     settings: ZendeskSettings, brand: str, _query: str, outbound: Outbound, secrets: Mapping[str, str]
 ) -> ZendeskCollector:
@@ -213,14 +233,15 @@ SOURCES: dict[str, Source] = {
     "youtube": Source(YouTubeSettings, youtube.DECLARATION, _build_youtube),
     "appstore": Source(AppStoreSettings, appstore.DECLARATION, _build_appstore),
     "bluesky": Source(BlueskySettings, bluesky.DECLARATION, _build_bluesky, shared=True),
-    "feed": Source(FeedSettings, feeds.DECLARATION, _build_feed),
+    "facebook": Source(FacebookSettings, facebook.DECLARATION, _build_facebook),
+    "feed": Source(FeedSettings, feeds.DECLARATION, _build_feed, website=True),
     "file": Source(FileSettings, files.DECLARATION, _build_file),
     "gdelt": Source(GdeltSettings, gdelt.DECLARATION, _build_gdelt),
     "mastodon": Source(MastodonSettings, mastodon.DECLARATION, _build_mastodon, shared=True),
     "mastodon_search": Source(MastodonSearchSettings, mastodon_search.DECLARATION, _build_mastodon_search),
     "x": Source(XSettings, x_settings.DECLARATION, _build_x),
     "x_stream": Source(XStreamSettings, x_settings.STREAM, _build_x_stream, shared=True),
-    "discourse": Source(DiscourseSettings, discourse.DECLARATION, _build_discourse, shared=True),
+    "discourse": Source(DiscourseSettings, discourse.DECLARATION, _build_discourse, shared=True, website=True),
     "hackernews": Source(HackerNewsSettings, hackernews.DECLARATION, _build_hackernews),
     "stackexchange": Source(StackExchangeSettings, stackexchange.DECLARATION, _build_stackexchange),
     "zendesk": Source(ZendeskSettings, zendesk.DECLARATION, _build_zendesk),

@@ -34,7 +34,7 @@ least that is believed: talk is burstier than chance (1.0), in every window."""
 HIGH = 0.9
 """Quantile of the block maxima whose distance from their middle is the spread."""
 
-POORER = 2.0
+POORER = 1.5
 """Spreads that `volume` is set back where sentiment is told: alone it is the poorer witness of a crisis."""
 
 LATE = {6 * HOUR: 0.5, DAY: 1.0, 7 * DAY: 1.0}

@@ -13,6 +13,7 @@ from collectors.limits import Limiter
 from collectors.mention import Fields
 from collectors.outbound import Outbound
 from collectors.registry import SOURCES, SourceConfig, build, parts
+from collectors.robots import Robots
 from collectors.x_settings import XStreamSettings
 from service import keys
 from service.brand import Brand
@@ -53,6 +54,7 @@ class Collection:
         self._clock = clock
         self._registry = registry
         self._outbound = outbound
+        self._robots = Robots(outbound)
         self._secrets = given(settings)
         self._ingest = Ingest(store, clock, registry, room)
         self._subscriptions = Subscriptions(store, clock, outbound, settings.public_url)
@@ -140,6 +142,8 @@ class Collection:
         self, name: str, brand: str, query: str, config: SourceConfig | XStreamSettings
     ) -> Collector | None:
         outbound = self._outbound.within(self._limiter(config.type))
+        if SOURCES[config.type].website:
+            outbound = outbound.heeding(self._robots)
         try:
             collector = build(config, brand, query, outbound, self._secrets)
             if isinstance(collector, Shared):

@@ -13,7 +13,7 @@ NAMES = (
     "x_bearer_token", "x_base_url", "mastodon_tokens", "reddit_client_id", "reddit_client_secret", "reddit_base_url",
     "youtube_api_key", "youtube_base_url", "stackexchange_key", "stackexchange_base_url", "zendesk_subdomain",
     "zendesk_email", "zendesk_token", "zendesk_base_url", "hackernews_base_url", "gdelt_base_url", "appstore_base_url",
-    "files_dir",
+    "facebook_token", "facebook_base_url", "files_dir",
 )  # fmt: skip
 """Settings that collectors are built with."""
 SHOWN = 5

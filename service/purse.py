@@ -1,5 +1,6 @@
 """What one collector may spend for many brands: the ledger holds a reservation for each, under the brand's own caps."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -29,12 +30,17 @@ class BrandsPurse:
     source: str
     _held: dict[str, Reservation] = field(default_factory=dict)
     _owed: dict[str, float] = field(default_factory=dict)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def fill(self, prices: Mapping[str, Price], spent: Mapping[str, float]) -> Mapping[str, str]:
         """Settle what brands have `spent` since, and put `prices` aside for those that have spent, or are new.
 
         Brands without a price give back what they hold. Returns why not, by brand, where a cap does not allow it.
         """
+        async with self._turn:  # a stream that is ended may settle while the next one begins
+            return await self._fill(prices, spent)
+
+    async def _fill(self, prices: Mapping[str, Price], spent: Mapping[str, float]) -> Mapping[str, str]:
         for brand, dollars in spent.items():  # owed until it is settled: the store may be away
             self._owed[brand] = self._owed.get(brand, 0.0) + dollars
         for brand in self._owed.keys() - self._held.keys():  # under way when the money ended, and billed all the same

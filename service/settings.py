@@ -58,6 +58,8 @@ class Settings:
     reddit_base_url: str | None = None
     youtube_api_key: str | None = field(default=None, repr=False)
     youtube_base_url: str | None = None
+    facebook_token: str | None = field(default=None, repr=False)
+    facebook_base_url: str | None = None
     stackexchange_key: str | None = field(default=None, repr=False)
     stackexchange_base_url: str | None = None
     zendesk_subdomain: str | None = None
@@ -88,6 +90,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, objec
         "appstore_base_url", "proxy",
         "zendesk_subdomain", "zendesk_email", "zendesk_token", "zendesk_base_url",
         "reddit_client_id", "reddit_client_secret", "reddit_base_url", "youtube_api_key", "youtube_base_url",
+        "facebook_token", "facebook_base_url",
     ):  # fmt: skip
         if value := environ.get(f"FORESHOCK_{name.upper()}"):
             found[name] = value

@@ -85,7 +85,8 @@ async def watched(store: Store, brand: Brand, start: float, now: float) -> Watch
     first = (await coverage(store, brand.name, now)).first
     found = [e for e in (await Episodes(store).page(brand.name, None, EPISODES, None))[0] if not e.drill]
     on = [e for e in found if e.opened_at.timestamp() < end and (e.ended is None or e.ended.timestamp() >= start)]
-    pages = [entry for e in found for entry in e.log if entry.type in PAGES and start <= entry.at.timestamp() < end]
+    crises = [e for e in found if e.kind == "crisis"]  # the budget is of no others
+    pages = [entry for e in crises for entry in e.log if entry.type in PAGES and start <= entry.at.timestamp() < end]
     return Watched(
         brand.name,
         mentions=round(float(table.total("mentions").sum())),

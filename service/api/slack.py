@@ -55,14 +55,14 @@ async def post_press(request: Request, ctx: Ctx, later: BackgroundTasks) -> Resp
     return Response(status_code=200)
 
 
-def _signed(ctx: Context, request: Request, body: bytes, now: float) -> list[str]:
+def _signed(ctx: Context, request: Request, body: bytes, now: float) -> list[SlackChannel]:
     """Return the channels by whose secret the bytes are signed, none where they are not of now."""
     at = request.headers.get("x-slack-request-timestamp", "")
     given = request.headers.get("x-slack-signature", "").encode()
     if not (at.isascii() and at.isdigit()) or abs(now - float(at[:12])) > TOLERANCE:
         return []
     found = []
-    for name, channel in ctx.registry.channels.items():
+    for channel in ctx.registry.channels.values():
         if not isinstance(channel, SlackChannel) or channel.signing_secret is None:
             continue
         try:
@@ -73,7 +73,7 @@ def _signed(ctx: Context, request: Request, body: bytes, now: float) -> list[str
         assert isinstance(told, SlackChannel)
         assert told.signing_secret is not None
         if hmac.compare_digest(signature(told.signing_secret, at, body).encode(), given):
-            found.append(name)
+            found.append(told)
     return found
 
 
@@ -100,7 +100,7 @@ def _read(body: bytes) -> dict[str, Any]:
 
 
 async def _act(
-    ctx: Context, action: dict[str, Any], press: dict[str, Any], channels: Sequence[str], now: float
+    ctx: Context, action: dict[str, Any], press: dict[str, Any], channels: Sequence[SlackChannel], now: float
 ) -> str | None:
     """Do what was pressed; return what is to be said to who pressed it where that was not possible."""
     kind, identity = action.get("action_id"), str(action.get("value"))
@@ -124,10 +124,10 @@ async def _act(
     return None
 
 
-async def _was_told(ctx: Context, episode: Episode, channels: Sequence[str]) -> bool:
+async def _was_told(ctx: Context, episode: Episode, channels: Sequence[SlackChannel]) -> bool:
     """Say whether the episode has a message in one of the channels: buttons are for no others."""
-    for name in channels:
-        if await message_of(ctx.store, episode, name) is not None:
+    for channel in channels:
+        if await message_of(ctx.store, episode, channel) is not None:
             return True
     return False
 

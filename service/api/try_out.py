@@ -1,6 +1,7 @@
 """`/v1/channels/{name}/test` and `/v1/drills`: what is tried before it is needed, marked as such."""
 
 import time
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -19,12 +20,14 @@ from service.notify.delivery_log import public
 from service.notify.message import message
 from service.notify.notice import Message, Notice, Outcome, Result, Sender
 from service.notify.pictured import TYPES, Pictures
-from service.notify.routing import receivers
+from service.notify.routing import brands_of, receivers, seen_by
 from service.notify.senders import Speaker, senders
 
 router = APIRouter(prefix="/v1", tags=["notifications"])
 
 MARK = "TEST: "
+LOOKED_AT = 50
+"""Episodes among which one is looked for whose data a test may have."""
 
 
 class Test(BaseModel):
@@ -55,7 +58,8 @@ async def post_test(name: Annotated[str, Path(max_length=64)], ctx: Ctx, _: Admi
     brand = test.brand if test else None
     if brand is not None and brand not in ctx.registry.brands:
         raise Problem(404, f"there is no brand {brand!r}")
-    event, real = await _event(ctx, brand)
+    event, real = await _event(ctx, brand, brands_of(ctx.registry, name))
+    event = seen_by(ctx.registry, name, event)
     words = message(event, ctx.registry.brands.get(event.brand), ctx.settings.public_url)
     words = replace(words, title=MARK + words.title.removeprefix("DRILL: "))
     if real is not None and channel.type in TYPES:
@@ -79,12 +83,16 @@ async def _send(sender: Sender, notice: Notice, words: Message) -> Outcome:
     return await (sender.say(words) if isinstance(sender, Speaker) else sender.send(notice, words))
 
 
-async def _event(ctx: Context, brand: str | None) -> tuple[Event, Episode | None]:
-    """Return an event under an id of its own, and the opening of the real episode whose data it has."""
+async def _event(ctx: Context, brand: str | None, known: Collection[str] | None) -> tuple[Event, Episode | None]:
+    """Return an event under an id of its own, and the opening of the real episode whose data it has.
+
+    Where no brand is asked for it is of one that the channel hears of (`known`; None: all).
+    """
     now = datetime.fromtimestamp(await ctx.clock.now(), UTC)
-    found, _ = await Episodes(ctx.store).page(brand, None, 20, None)
-    real = next((e for e in found if not e.drill and e.log), None)
-    episode = real or revolt(brand or next(iter(ctx.registry.brands), "acme"), now)
+    found, _ = await Episodes(ctx.store).page(brand, None, LOOKED_AT, None)
+    mine = [name for name in ctx.registry.brands if known is None or name in known]
+    real = next((e for e in found if not e.drill and e.log and (brand or known is None or e.brand in known)), None)
+    episode = real or revolt(brand or next(iter(mine), "acme"), now)
     # Its id ends all that a system would tie to a real episode: incidents, alerts, threads.
     opening = {"state": "open", "closed_at": None, "calm_at": None, "log": episode.log[:1], "version": 1}
     test = {"id": f"ep_test_{int(now.timestamp())}_{episode.brand}", "drill": True}

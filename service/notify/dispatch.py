@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import msgspec
 from pydantic import ValidationError
@@ -21,7 +22,8 @@ from service.notify.digest import URGENT, Allowance, merged
 from service.notify.due import LEASE, Claim, Due, Pending
 from service.notify.notice import Message, Notice, Outcome, Sender
 from service.notify.routing import receivers, seen_by
-from service.notify.schedule import MANNERS, again
+from service.notify.schedule import LONGEST_ASKED, MANNERS, again
+from service.notify.senders import IncidentSender
 from service.registry import Registry
 from service.store import Store, mended
 
@@ -42,8 +44,19 @@ QUIETED = {"acknowledged", "snoozed", "resolved"}
 log = logging.getLogger("foreshock.notify")
 
 
+class _Entry(msgspec.Struct):
+    type: str
+    at: datetime
+
+
 class _State(msgspec.Struct):
     state: str = "open"
+    log: list[_Entry] = []
+
+    def taken(self, since: datetime) -> str | None:
+        """Return what somebody did about it after an instant, None where nobody did anything."""
+        done = (entry.type.removeprefix("episode.") for entry in self.log if entry.at > since)
+        return next((what for what in done if what in QUIETED), None)
 
 
 _state = msgspec.json.Decoder(_State)
@@ -62,11 +75,12 @@ class _Way:
 
 @dataclass(frozen=True)
 class Letter:
-    """A claimed notice with its event, and how its episode stands now."""
+    """A claimed notice with its event, how its episode stands now, and what somebody did about it since the event."""
 
     claim: Claim
     event: Event
     state: str
+    taken: str | None = None
 
     @property
     def pending(self) -> Pending:
@@ -84,8 +98,8 @@ def needless(letter: Letter) -> str | None:
     pending = letter.pending
     if pending.page and not pending.system and letter.state == "resolved":
         return "resolved meanwhile"
-    if pending.unless == "acknowledged" and letter.state in QUIETED:
-        return f"{letter.state} meanwhile"
+    if pending.unless == "acknowledged" and (letter.state in QUIETED or letter.taken):
+        return f"{letter.taken or letter.state} meanwhile"
     if pending.only_if_paged and not letter.claim.knows:
         return "no page of it arrived there"
     return None
@@ -200,7 +214,8 @@ class Dispatch:
             if event is None:
                 await self._end(claim, "dropped", "its episode is gone")
             else:
-                found.append(Letter(claim, event, _state.decode(stored).state if stored else event.episode.state))
+                stands = _state.decode(stored) if stored else _State(event.episode.state)
+                found.append(Letter(claim, event, stands.state, stands.taken(event.at)))
         return found
 
     async def _tell(self, name: str, letters: Sequence[Letter]) -> None:
@@ -210,7 +225,7 @@ class Dispatch:
             for letter in letters:
                 await self._end(letter.claim, "dropped", "there is no such channel any more")
             return
-        people = MANNERS[channel.type].people
+        people = self._takes_many(channel, way)
         left = way.allowance.left(channel.per_minute, now)
         rest = [letter for letter in letters if people and not letter.urgent]
         groups = [[letter] for letter in letters if not people or letter.urgent]
@@ -231,6 +246,18 @@ class Dispatch:
             task = asyncio.create_task(self._in_turn(channel, way, group))
             self._underway.add(task)
             task.add_done_callback(self._underway.discard)
+
+    def _takes_many(self, channel: Channel, way: _Way) -> bool:
+        """Say whether a channel takes several notices in one message: people do, an incident is one episode's."""
+        try:
+            return MANNERS[channel.type].people and not isinstance(self._sender(channel, way), IncidentSender)
+        except Exception:  # it will fail when it is sent, and be said there  # noqa: BLE001
+            return False
+
+    def _sender(self, channel: Channel, way: _Way) -> Sender:
+        if way.built is None or way.built[0] != channel:
+            way.built = (channel, self._senders[channel.type](channel))
+        return way.built[1]
 
     async def _in_turn(self, channel: Channel, way: _Way, letters: Sequence[Letter]) -> None:
         """Wait for the channel to be free, and send, unless it failed meanwhile."""
@@ -266,7 +293,8 @@ class Dispatch:
         finally:
             good = outcome.result != "again" or outcome.after is not None
             way.breaker = way.breaker.told(self._now(), good)
-            way.allowance.told(self._now(), outcome.after)
+            asked = None if outcome.after is None else min(outcome.after, LONGEST_ASKED)
+            way.allowance.told(self._now(), asked)
         now, ms = self._now(), 1000 * (time.monotonic() - began)
         for letter in letters:
             await self._note(letter, outcome, now, ms)
@@ -275,15 +303,14 @@ class Dispatch:
         letters = [replace(one, event=seen_by(self._registry, channel.name, one.event)) for one in letters]
         notice = _notice(letters[0])
         try:
-            if way.built is None or way.built[0] != channel:
-                way.built = (channel, self._senders[channel.type](channel))
+            sender = self._sender(channel, way)
             messages = [self._message(letter.event) for letter in letters]
             message = messages[0]
             if len(letters) > 1:
                 message = merged(messages, message.url.partition("#")[0])
                 notice = replace(notice, id=f"{notice.id}+{len(letters) - 1}")
             async with asyncio.timeout(SEND_SECONDS):
-                return await way.built[1].send(notice, message)
+                return await sender.send(notice, message)
         except TimeoutError:
             return Outcome("again", f"no answer within {SEND_SECONDS:.0f} s", maybe=True)
         except Exception as error:  # what is wrong with one channel must not keep others waiting  # noqa: BLE001

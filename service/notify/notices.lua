@@ -3,15 +3,23 @@
 -- it in hand. Notices of one episode to one channel stand in line: only the first of a line is due.
 
 local LOG_KEPT = 90 * DAY  -- as long as the events that it tells of
+local MOST_AT_ONCE = 256  -- notices of a shard that are put into their lines in one step
 
 local function line_of(tag, notice)
   return tag .. ':line:' .. notice.episode .. ':' .. notice.channel
 end
 
+-- An entry is never older than its event's, also where the clock was set back in between: the auditor looks from there on.
 local function log_try(tag, id, notice, at, outcome, detail, ms)
-  local oldest = (tonumber(redis.call('TIME')[1]) - LOG_KEPT) * 1000
-  redis.call('XTRIM', tag .. ':deliveries', 'MINID', '~', oldest)
-  redis.call('XADD', tag .. ':deliveries', '*', 'notice', id, 'event', notice.event, 'type', notice.type,
+  local log, time = tag .. ':deliveries', redis.call('TIME')
+  local now = 1000 * tonumber(time[1]) + math.floor(tonumber(time[2]) / 1000)
+  redis.call('XTRIM', log, 'MINID', '~', now - 1000 * LOG_KEPT)
+  local place, event = '*', string.match(notice.entry, '^%d+')
+  if tonumber(event) > now then
+    local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+    if not newest or tonumber(string.match(newest[1], '^%d+')) < tonumber(event) then place = event .. '-*' end
+  end
+  redis.call('XADD', log, place, 'notice', id, 'event', notice.event, 'type', notice.type,
     'episode', notice.episode, 'brand', notice.brand, 'channel', notice.channel, 'kind', notice.kind, 'why', notice.why,
     'try', notice.tries, 'at', at, 'outcome', outcome, 'detail', detail, 'ms', ms)
 end
@@ -29,11 +37,22 @@ local function settle(tag, id, line, at)
   end
 end
 
--- Puts a notice at the end of its line. News to people take the place of older news that still wait; a page makes the
+-- The first of a line that is of a later event, and that nobody has in hand.
+local function later_in(tag, line, notice)
+  for _, other in ipairs(redis.call('LRANGE', line, 0, -1)) do
+    local text = redis.call('HGET', tag .. ':notices', other)
+    local later = text and comes_after(cjson.decode(text).entry, notice.entry)
+    if later and not redis.call('ZSCORE', tag .. ':sending', other) then return other end
+  end
+end
+
+-- Puts a notice into its line, which has the order of the events: at its end, or, where it comes LATE, as after quiet
+-- hours, before those of later events. News to people take the place of older news that still wait; a page makes the
 -- first of the line due at once, if nobody has it in hand.
-local function stand_in_line(tag, id, notice, at)
+local function stand_in_line(tag, id, notice, at, late)
   local line = line_of(tag, notice)
-  if not notice.system then
+  local behind = late and later_in(tag, line, notice)
+  if not notice.system and not behind then
     for i, other in ipairs(redis.call('LRANGE', line, 1, -1)) do
       local text = redis.call('HGET', tag .. ':notices', other)
       local before = text and cjson.decode(text)
@@ -43,12 +62,17 @@ local function stand_in_line(tag, id, notice, at)
       end
     end
   end
-  local place = redis.call('RPUSH', line, id)
+  if behind then
+    redis.call('LINSERT', line, 'BEFORE', behind, id)
+    redis.call('ZREM', tag .. ':due', behind)
+  else
+    redis.call('RPUSH', line, id)
+  end
   live(line, EVENTS_KEPT)
-  if place == 1 then
+  local first = redis.call('LINDEX', line, 0)
+  if first == id then
     redis.call('ZADD', tag .. ':due', at, id)
   elseif notice.page and not notice.system then
-    local first = redis.call('LINDEX', line, 0)
     redis.call('ZADD', tag .. ':due', 'XX', 'LT', at, first)
   end
 end
@@ -72,7 +96,7 @@ local function plan(keys, args)
     if repair then settle(tag, id, line_of(tag, notice), at) end
     if redis.call('HSETNX', tag .. ':notices', id, text) == 1 then
       if notice.due <= at then
-        stand_in_line(tag, id, notice, at)
+        stand_in_line(tag, id, notice, at, repair)
       else
         redis.call('ZADD', tag .. ':due', notice.due, id)
       end
@@ -90,15 +114,21 @@ local function claim(keys, args)
     redis.call('ZREM', tag .. ':sending', id)
     redis.call('ZADD', keys[1], at, id)
   end
+  -- Quiet hours end for several at once: all of them stand in line before any is handed out.
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys[1], '-inf', at, 'LIMIT', 0, MOST_AT_ONCE)) do
+    local text = redis.call('HGET', tag .. ':notices', id)
+    local notice = text and cjson.decode(text)
+    if notice and not redis.call('LPOS', line_of(tag, notice), id) then
+      redis.call('ZREM', keys[1], id)
+      stand_in_line(tag, id, notice, at, true)
+    end
+  end
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys[1], '-inf', at, 'LIMIT', 0, args[3])) do
     redis.call('ZREM', keys[1], id)
     local text = redis.call('HGET', tag .. ':notices', id)
     if text then
       local notice = cjson.decode(text)
-      local line = line_of(tag, notice)
-      if not redis.call('LPOS', line, id) then stand_in_line(tag, id, notice, at) end
-      if redis.call('LINDEX', line, 0) == id then
-        redis.call('ZREM', keys[1], id)
+      if redis.call('LINDEX', line_of(tag, notice), 0) == id then
         redis.call('ZADD', tag .. ':sending', at + tonumber(args[2]), id)
         found[#found + 1] = text
         found[#found + 1] = redis.call('SISMEMBER', tag .. ':knows:' .. notice.episode, notice.channel)

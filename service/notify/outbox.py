@@ -22,6 +22,8 @@ GROUP = "notify"
 BLOCK_MS = 1000
 LEFT_MS = 5_000
 """How long an event that somebody took and did not plan is left to him; planning takes milliseconds."""
+FORGET_IDLE_MS = 3_600_000
+"""Who has not been heard of for so long is gone: each start makes a new name, in every shard."""
 PAUSES = (0.05, 0.2, 0.0)
 """Seconds that an event waits for an earlier one that another process is planning just now; then it is left."""
 LAG = 86_400.0
@@ -50,9 +52,12 @@ class Outbox:
 
     async def run(self) -> None:
         """Plan until cancelled."""
-        loop, looked = asyncio.get_running_loop(), 0.0
+        loop, looked, forgot = asyncio.get_running_loop(), 0.0, False
         while True:
             try:
+                if not forgot:
+                    await self.forget()
+                    forgot = True
                 await self.new(BLOCK_MS)
                 if loop.time() - looked > LEFT_MS / 1000:
                     looked = loop.time()
@@ -64,6 +69,17 @@ class Outbox:
             except Exception:  # the event stays pending and is tried again; the auditor says so
                 log.exception("planning what is to be told")
                 await asyncio.sleep(1.0)
+
+    async def forget(self, idle_ms: int = FORGET_IDLE_MS) -> None:
+        """Forget who holds no event and has not been heard of for so long."""
+        told = await self._store.pipe([("XINFO", "CONSUMERS", stream, GROUP) for stream in self._streams])
+        gone = [
+            ("XGROUP", "DELCONSUMER", stream, GROUP, consumer[b"name"])
+            for stream, consumers in zip(self._streams, told, strict=True)
+            for consumer in consumers
+            if consumer[b"pending"] == 0 and consumer[b"idle"] >= idle_ms and consumer[b"name"] != self._name.encode()
+        ]
+        await self._store.pipe(gone)
 
     async def new(self, block_ms: int | None = None) -> None:
         """Plan what nobody took yet."""

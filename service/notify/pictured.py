@@ -14,6 +14,7 @@ from service.frozen import frozen
 from service.notify.channel import Channel
 from service.notify.chart import load, png
 from service.notify.notice import Message, Notice, Outcome, Sender
+from service.notify.senders import IncidentSender
 from service.registry import Registry
 from service.store import Store
 
@@ -87,6 +88,10 @@ def pictured(senders: Makers, pictures: Pictures) -> Makers:
     """Return senders of which those for people who see pictures put one in."""
 
     def with_picture(make: Callable[[Channel], Sender]) -> Callable[[Channel], Sender]:
-        return lambda channel: Pictured(make(channel), pictures)
+        def made(channel: Channel) -> Sender:
+            sender = make(channel)
+            return sender if isinstance(sender, IncidentSender) else Pictured(sender, pictures)
+
+        return made
 
     return {name: with_picture(make) if name in TYPES else make for name, make in senders.items()}

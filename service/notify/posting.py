@@ -11,6 +11,11 @@ LIMITED, LIMITED_SECONDS = 429, 60.0
 """How long a service rests that says that it is too much and not for how long."""
 
 
+def may_have_arrived(error: OutboundError) -> bool:
+    """Say whether what was sent may be there all the same: where nothing was connected it is not."""
+    return not (error.unpaid or isinstance(error, OutboundRefused))
+
+
 async def post(
     outbound: Outbound,
     url: str,
@@ -24,7 +29,7 @@ async def post(
     try:
         answer = await outbound.fetch("POST", url, content=content, headers=sent)
     except OutboundError as error:
-        return Outcome("again", str(error), maybe=not isinstance(error, OutboundRefused))
+        return Outcome("again", str(error), maybe=may_have_arrived(error))
     if answer.status in good:
         return Outcome("delivered", str(answer.status))
     after = answer.retry_after(datetime.now(UTC))

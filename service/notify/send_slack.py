@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from collectors.outbound import Outbound, OutboundError, OutboundRefused
+from collectors.outbound import Outbound, OutboundError
 from service import keys
 from service.episode import Episode
 from service.notify.channel import Channel, ChannelError, SlackChannel, with_secrets
 from service.notify.notice import Message, Notice, Outcome
-from service.notify.posting import LIMITED_SECONDS
+from service.notify.posting import LIMITED_SECONDS, may_have_arrived
 from service.notify.slack_blocks import blocks, fallback
 from service.store import Store
 
@@ -81,7 +81,7 @@ class SlackSender:
         episode = notice.event.episode
         asks = channel.signing_secret is not None and episode.state != "resolved"
         told = {"text": fallback(message), "blocks": blocks(message, episode.id, asks=asks)}
-        known = await message_of(self._store, episode, channel.name)
+        known = await message_of(self._store, episode, channel)
         if known is not None:
             where, ts = known
             try:
@@ -96,7 +96,7 @@ class SlackSender:
         first = {"channel": channel.channel, "unfurl_links": False, "unfurl_media": False, **told}
         answer = await self._call(channel, "chat.postMessage", first)
         key, field = keys.slack(keys.shard(episode.brand), episode.id), channel.name
-        await self._store.do("HSET", key, field, f"{answer['channel']} {answer['ts']}")
+        await self._store.do("HSET", key, field, f"{answer['channel']} {answer['ts']} {channel.channel}")
         await self._store.do("EXPIRE", key, KEPT)
         return Outcome("delivered", "posted")
 
@@ -117,8 +117,7 @@ class SlackSender:
         try:
             answer = await self._outbound.fetch("POST", url, content=json.dumps(told).encode(), headers=headers)
         except OutboundError as error:
-            maybe = not isinstance(error, OutboundRefused)
-            raise SlackError(Outcome("again", str(error), maybe=maybe)) from None
+            raise SlackError(Outcome("again", str(error), maybe=may_have_arrived(error))) from None
         after = answer.retry_after(datetime.now(UTC))
         if answer.status == 429:
             raise SlackError(Outcome("again", "Slack answered 429", after=LIMITED_SECONDS if after is None else after))
@@ -141,10 +140,13 @@ def _read(body: bytes, after: float | None) -> dict[str, Any]:
     return said
 
 
-async def message_of(store: Store, episode: Episode, channel: str) -> tuple[str, str] | None:
-    """Return an episode's message in a channel: Slack's id of the conversation, and the message's `ts`."""
-    found = await store.do("HGET", keys.slack(keys.shard(episode.brand), episode.id), channel)
+async def message_of(store: Store, episode: Episode, channel: SlackChannel) -> tuple[str, str] | None:
+    """Return an episode's message in a channel: Slack's id of the conversation, and the message's `ts`.
+
+    None where there is none, or it stands in the conversation that the channel led to before it was changed.
+    """
+    found = await store.do("HGET", keys.slack(keys.shard(episode.brand), episode.id), channel.name)
     if not found:
         return None
-    where, _, ts = found.decode().partition(" ")
-    return where, ts
+    where, ts, *of = found.decode().split(" ", 2)  # older ones do not say of which conversation
+    return (where, ts) if not of or of == [channel.channel] else None

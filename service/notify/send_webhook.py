@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 from standardwebhooks.webhooks import Webhook as Signer
 
-from collectors.outbound import Outbound, OutboundError, OutboundRefused
+from collectors.outbound import Outbound, OutboundError
 from service.notify.channel import Channel, ChannelError, WebhookChannel, with_secrets
 from service.notify.notice import Message, Notice, Outcome
+from service.notify.posting import may_have_arrived
 
 GONE = 410
 """The receiver is there no more, says Standard Webhooks."""
@@ -33,7 +34,7 @@ class WebhookSender:
         try:
             answer = await self._outbound.fetch("POST", channel.url, content=text.encode(), headers=headers)
         except OutboundError as error:
-            return Outcome("again", str(error), maybe=not isinstance(error, OutboundRefused))
+            return Outcome("again", str(error), maybe=may_have_arrived(error))
         if 200 <= answer.status < 300:
             return Outcome("delivered", str(answer.status))
         what = f"the receiver answered {answer.status}"

@@ -14,6 +14,7 @@ from service.episodes import Episodes
 from service.lease import Lease
 from service.notify.channel import Channel
 from service.notify.notice import Message, Sender
+from service.notify.routing import seen_by
 from service.notify.send_alertmanager import Alert, AlertmanagerSender, described, ended
 from service.registry import Registry
 from service.store import Store, mended
@@ -79,8 +80,12 @@ class Standing:
             if episode is None or episode.state == "resolved":
                 over.append(identity)
                 told.append(ended(alert))
-            else:
-                told.append(described(episode, self._compose(event_of(episode))) | alert)
+                continue
+            try:
+                seen = seen_by(self._registry, name, event_of(episode))
+                told.append(described(episode, self._compose(seen)) | alert)
+            except Exception:  # the words of one alert must not keep the others from standing
+                log.exception("the words for %s", identity)
         outcome = await sender.post(told)
         if outcome.result != "delivered":
             log.warning("channel %s: what stands there could not be told again: %s", name, outcome.detail)

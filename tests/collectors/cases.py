@@ -1,14 +1,9 @@
-"""What the conformance suite needs of each collector: one `Case`, appended to `CASES` under its source's name.
-
-A case is a local server that speaks the network's protocol, a way to publish posts on it that the brand's query
-`acmeair` matches, and a way to build the collector. The suite breaks the server by itself.
-"""
+"""The conformance suite's `Case` of each collector, in `CASES` under its source's name."""
 
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,6 +29,8 @@ from collectors.youtube import YouTubeCollector
 from collectors.youtube_settings import YouTubeSettings
 from collectors.zendesk import Desk, ZendeskCollector, ZendeskSettings
 from tests.collectors.appstore_network import AppStore, review
+from tests.collectors.case import NOW, Case
+from tests.collectors.facebook_cases import facebook_comments, facebook_posts, facebook_tagged
 from tests.collectors.gdelt_network import GdeltNetwork
 from tests.collectors.jetstream_network import DID, JetstreamNetwork, event
 from tests.collectors.mastodon_network import MastodonNetwork, SearchNetwork
@@ -43,35 +40,6 @@ from tests.collectors.searched_networks import DiscourseNetwork, HackerNewsNetwo
 from tests.collectors.x_stream_network import XStreamNetwork
 from tests.collectors.youtube_network import CHANNEL, KEY, YouTubeNetwork
 from tests.collectors.zendesk_network import WHO, ZendeskNetwork
-
-NOW = datetime(2026, 3, 8, 12, 0, 40, tzinfo=UTC)
-
-
-@dataclass
-class Case:
-    """A collector with its network.
-
-    `publish(n, at)` puts `n` posts on the server, at `at` or within the minute before it, and returns what the
-    collector must give for them: mentions' ids, or `ISO minute=count` for sources of counts. `disorder` makes the
-    server repeat or reorder what it gives. `outbound` is False where not all of it goes through `Outbound.fetch`; `out`
-    is set by the suite. `clock` sets the server's own clock, where it has one. `answers` is False where no server is
-    asked at all.
-    """
-
-    network: Network
-    build: Callable[[Outbound], Collector]
-    publish: Callable[[int, datetime], list[str]]
-    now: datetime = NOW
-    disorder: Callable[[], None] | None = None
-    outbound: bool = True
-    clock: Callable[[datetime], None] = lambda _: None
-    out: Outbound | None = None
-    answers: bool = True
-
-    def move(self, minutes: float) -> None:
-        """Let time pass, for the collector and its network."""
-        self.now += timedelta(minutes=minutes)
-        self.clock(self.now)
 
 
 @contextmanager
@@ -379,6 +347,9 @@ def file_lines() -> Iterator[Case]:
 CASES: dict[str, Callable[[], AbstractContextManager[Case]]] = {
     "appstore": appstore_reviews,
     "bluesky": bluesky_stream,
+    "facebook": facebook_posts,
+    "facebook: comments": facebook_comments,
+    "facebook: tagged": facebook_tagged,
     "feed": feed,
     "file": file_lines,
     "mastodon": mastodon_timeline,

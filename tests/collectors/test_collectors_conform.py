@@ -17,7 +17,8 @@ from collectors.collector import Batch, Collector, CollectorError, Limit, Paid
 from collectors.limits import Limiter
 from collectors.outbound import Outbound
 from collectors.registry import SOURCES
-from tests.collectors.cases import CASES, Case
+from tests.collectors.case import Case
+from tests.collectors.cases import CASES
 from tests.collectors.networks import Reply
 
 MOST_POLLS = 200

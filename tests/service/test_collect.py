@@ -347,3 +347,20 @@ def test_a_source_of_all_brands_that_fails_is_shown_to_each_of_them(store_url: s
 
     with Network() as network:
         with_store(store_url, body)
+
+
+def test_a_website_that_asks_not_to_be_read_is_unknown_and_says_why(store_url: str) -> None:
+    async def outside(_host: str, _port: int) -> list[str]:
+        return ["93.184.216.34"]
+
+    async def body(store: Store) -> None:
+        async with Outbound(proxy=network.url, resolve=outside, timeout=5) as out:
+            b = await Bench(store, network, out).watch("acme", type="feed", url="http://news.example/feed")
+            await b.turn()
+            assert ((await b.note())["why"], (await b.note())["complete_until"]) == ("error", None)
+            assert (await b.note())["error"] == "http://news.example asks robots not to read this address (robots.txt)"
+            assert not any(await b.known())
+
+    with Network(lambda _: Reply(200, b"User-agent: *\nDisallow: /feed")) as network:
+        with_store(store_url, body)
+    assert [asked.target for asked in network.asked] == ["http://93.184.216.34/robots.txt"]

@@ -1,5 +1,6 @@
 """What a stream spends for its brands is charged, whatever happens to the store or the money meanwhile."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -49,5 +50,15 @@ def test_posts_under_way_when_the_money_ended_are_charged_beyond_the_cap(store_u
         assert list(await purse.fill(PRICES, {"acme": 0.1})) == ["acme"]
         assert list(await purse.fill(PRICES, {"acme": 0.015})) == ["acme"]
         assert await spent(purse) == {"acme": 0.115, "globex": 0.0}
+
+    with_purse(store_url, body)
+
+
+def test_two_streams_that_settle_at_once_charge_what_was_spent_once(store_url: str) -> None:
+    async def body(purse: BrandsPurse) -> None:
+        await purse.fill(PRICES, {})
+        await asyncio.gather(*(purse.fill(PRICES, {"acme": 0.02}) for _ in range(4)))
+        await purse.fill({}, {})
+        assert await spent(purse) == {"acme": 0.08, "globex": 0.0}
 
     with_purse(store_url, body)

@@ -1,6 +1,7 @@
 """What is missing is found from the event log alone, counted and sent; until all is well the heartbeat stands still."""
 
 import json
+import time
 from collections.abc import Awaitable, Callable
 
 from service import keys
@@ -117,3 +118,17 @@ def test_what_came_before_the_first_audit_is_not_told_anew(store_url: str) -> No
         assert desk.sent == []
 
     with_store(store_url, body)
+
+
+def test_a_clock_that_was_set_back_makes_nothing_that_arrived_look_missing(store_url: str) -> None:
+    async def body(desk: Desk) -> None:
+        ahead = f"{int(1000 * (time.time() + 3600))}-0"
+        await desk.store.do("XADD", keys.events(TAG), ahead, "event", "")  # by the clock as it went before
+        await desk.store.do("XDEL", keys.events(TAG), ahead)
+        await opened(desk.store)
+        await desk.turn()
+        assert (await audit(desk))[0] == 0
+        await desk.turn()
+        assert desk.told("pager") == desk.told("system") == ["opened"]
+
+    on(store_url, body)

@@ -6,11 +6,16 @@ from itertools import pairwise
 
 import pytest
 
+from collectors.outbound import Outbound
 from service import keys
 from service.notify import delivery_log
+from service.notify.channel import CHANNEL
+from service.notify.dispatch import Dispatch, plain
 from service.notify.due import LEASE
-from service.notify.notice import Notice, Outcome
+from service.notify.hours import Hours, QuietHours
+from service.notify.notice import Message, Notice, Outcome
 from service.notify.route import Level, Route
+from service.notify.senders import IncidentSender
 from service.store import Store
 from tests.service.live import with_store
 from tests.service.notify.tellers import DOWN, GOOD, START, Desk, opened, then
@@ -303,5 +308,98 @@ def test_a_system_that_said_429_gets_all_when_it_may_be_asked_again_however_many
         desk.sent.clear()
         await desk.until(START + 6)
         assert len({n.id for _, n, _ in desk.sent}) == 10
+
+    on(store_url, body)
+
+
+def test_what_quiet_hours_kept_back_is_told_in_the_order_in_which_it_happened(store_url: str) -> None:
+    async def body(desk: Desk) -> None:
+        await desk.configured("system")
+        night = QuietHours(hours=[Hours(start="00:00", end="23:00")])
+        await desk.registry.put_route(Route(name="days", to=["system"], events="all", quiet=night))
+        brands = [f"brand{n}" for n in range(8)]
+        for brand in brands:
+            was = await opened(desk.store, brand)
+            was = await then(desk.store, was, "episode.resolved", START + 60)
+            await then(desk.store, was, "episode.reopened", START + 120)
+        desk.now = START + 120
+        await desk.turn()
+        assert desk.sent == []
+        await desk.until(START + DAY)
+        for brand in brands:
+            told = [n.event.type for _, n, _ in desk.sent if n.event.brand == brand]
+            assert told == ["episode.opened", "episode.resolved", "episode.reopened"]
+
+    on(store_url, body)
+
+
+def test_services_that_keep_incidents_hear_of_each_episode_however_many_there_are(store_url: str) -> None:
+    async def body(desk: Desk) -> None:
+        heard = []
+
+        class Incidents(IncidentSender):
+            async def send(self, notice: Notice, message: Message) -> Outcome:  # noqa: ARG002
+                heard.append((notice.id, notice.event.brand))
+                return GOOD
+
+        fields = {"type": "apprise", "name": "duty", "url": "pagerduty://key@api", "per_minute": 5}
+        await desk.registry.put_channel(CHANNEL.validate_python(fields))
+        async with Outbound() as out:
+            senders = {"apprise": lambda channel: Incidents(out, channel, {})}
+            desk.dispatch = Dispatch(desk.store, desk.registry, senders, plain, lambda: desk.now)
+            for n in range(12):
+                await opened(desk.store, f"brand{n}")
+            await desk.turn()
+            await desk.until(START + HOUR)
+        assert {brand for _, brand in heard} == {f"brand{n}" for n in range(12)}
+        assert len(heard) == len({notice for notice, _ in heard}) == 12
+
+    on(store_url, body)
+
+
+def test_processes_that_are_gone_are_forgotten_but_not_what_they_took(store_url: str) -> None:
+    async def body(desk: Desk) -> None:
+        stream = keys.events(keys.shard("acme"))
+        await opened(desk.store)
+        assert await desk.store.read_group("notify", "took one", [stream], count=1)
+        assert not await desk.store.read_group("notify", "took none", [stream], count=1)
+        await desk.outbox.new()
+        await desk.outbox.forget(0)
+        found = await desk.store.do("XINFO", "CONSUMERS", stream, "notify")
+        assert {one[b"name"] for one in found} == {b"took one", b"me"}
+
+    on(store_url, body)
+
+
+def test_what_was_snoozed_and_goes_on_escalates_from_when_it_was_paged_again(store_url: str) -> None:
+    async def body(desk: Desk) -> None:
+        await desk.configured()
+        levels = [Level(after_minutes=30, to=["system"])]
+        await desk.registry.put_route(Route(name="first", to=["pager"], escalate=levels))
+        was = await opened(desk.store)
+        await desk.turn()
+        until = datetime.fromtimestamp(START + 600, UTC)
+        was = await then(desk.store, was, "episode.snoozed", START + 60, snoozed_until=until)
+        await then(desk.store, was, "episode.woken", START + 600)
+        await desk.until(START + DAY)
+        assert desk.times("system") == [600 + 30 * 60]
+
+    on(store_url, body)
+
+
+def test_no_receiver_can_put_a_channel_off_for_longer_than_a_day(store_url: str) -> None:
+    async def body(desk: Desk) -> None:
+        await desk.configured()
+        for name in ("pager", "system"):
+            answers = iter([Outcome("again", "429", after=1e9)])
+            desk.answers[name] = lambda _, answers=answers: next(answers, GOOD)  # type: ignore[misc]
+        await opened(desk.store)
+        await desk.turn()
+        await opened(desk.store, "globex")
+        await desk.turn()
+        await desk.until(START + 2 * DAY)
+        assert desk.times("pager") == [0, DAY]
+        assert desk.times("system") == [0, DAY, DAY]
+        assert await log(desk, outcome="lost") == []
 
     on(store_url, body)

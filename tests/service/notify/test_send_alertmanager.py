@@ -9,10 +9,12 @@ import httpx
 
 from collectors.outbound import Outbound
 from service import keys
+from service.episode import Event
 from service.episodes import Episodes
 from service.lease import Lease
 from service.notify.channel import CHANNEL
-from service.notify.notice import Notice, Outcome
+from service.notify.notice import Message, Notice, Outcome
+from service.notify.route import Route
 from service.notify.send_alertmanager import AlertmanagerSender
 from service.notify.senders import senders
 from service.notify.standing import Standing
@@ -153,3 +155,38 @@ def test_what_stood_at_a_channel_that_is_gone_is_forgotten(store_url: str) -> No
     with Network(lambda _: Reply(200)) as network:
         assert at(store_url, network.host, body) == 0
     assert len(network.asked) == 1
+
+
+def test_what_stands_names_no_clients_that_the_channel_does_not_hear_of(store_url: str) -> None:
+    async def body(desk: Desk) -> None:
+        registry = Registry(desk.store)
+        await registry.put_route(Route(name="acme", to=["am"], brands=["acme"]))
+        await Episodes(desk.store).save(episode(evidence={"others": ["globex"]}))
+        await desk.sender.send(*told())
+        await desk.standing.told_again()
+
+    with Network(lambda _: Reply(200)) as network:
+        at(store_url, network.host, body)
+    _, again = network.asked
+    assert json.loads(again.body)[0]["labels"]["brand"] == "acme"
+    assert b"globex" not in again.body
+
+
+def test_words_that_cannot_be_found_for_one_alert_keep_no_other_from_standing(store_url: str) -> None:
+    def breaks(of: Event) -> Message:
+        if of.brand == "acme":
+            raise KeyError("published_at")
+        return words(of)
+
+    async def body(desk: Desk) -> None:
+        identity = f"ep_{keys.shard('globex').strip('{}')}_1_globex"
+        for one in ({}, {"id": identity, "brand": "globex"}):
+            await Episodes(desk.store).save(episode(**one))
+            await desk.sender.send(*told(**one))
+        registry, ways = Registry(desk.store), {"alertmanager": lambda _: desk.sender}
+        await Standing(desk.store, registry, ways, breaks, Lease(desk.store, "me", "standing")).told_again()
+
+    with Network(lambda _: Reply(200)) as network:
+        at(store_url, network.host, body)
+    assert [alert["labels"]["brand"] for alert in json.loads(network.asked[-1].body)] == ["globex"]
+    assert len(network.asked) == 3

@@ -168,3 +168,18 @@ def test_an_incoming_webhook_has_the_words_and_one_button(store_url: str) -> Non
     assert {o.result for o in outcomes} == {"delivered"}
     assert [buttons(json.loads(asked.body)) for asked in network.asked] == [["open"], ["open"]]
     assert all("authorization" not in asked.headers for asked in network.asked)
+
+
+def test_a_channel_that_leads_to_another_conversation_tells_nothing_more_in_the_first(store_url: str) -> None:
+    async def body(store: Store) -> None:
+        async with Outbound(frozenset({slack.host}), timeout=30.0) as out:
+            for name, kind in (("#pr", "episode.opened"), ("#board", "episode.escalated"), ("#board", "episode.noted")):
+                sender = SlackSender(out, bot(slack, channel=name), {"FORESHOCK_CHANNEL_SLACK": TOKEN}, store)
+                of = event(kind)  # type: ignore[arg-type]
+                assert (await sender.send(notice(of), words(of))).result == "delivered"
+
+    with Slack() as slack:
+        with_store(store_url, body)
+    calls = [(method, call["channel"]) for method, call in slack.calls()]
+    posted, changed = "chat.postMessage", "chat.update"
+    assert calls == [(posted, "#pr"), (posted, "#board"), (changed, "C0ACME"), (posted, "C0ACME")]

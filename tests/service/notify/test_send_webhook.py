@@ -66,12 +66,14 @@ def test_an_answer_says_whether_to_try_again(reply: Reply, outcome: Outcome) -> 
         assert sent(lambda out: WebhookSender(out, to, {}), event(), allow=[network.host]) == [outcome]
 
 
-def test_a_time_out_may_have_arrived_and_a_refused_address_has_not() -> None:
+def test_a_time_out_may_have_arrived_and_what_was_not_connected_has_not() -> None:
     with Network() as network:
         network.failures.append(Reply(hang=True))
         to = channel("webhook", url=network.url, secrets=[OLD])
         (late,) = sent(lambda out: WebhookSender(out, to, {}), event(), allow=[network.host], timeout=1)
         (inside,) = sent(lambda out: WebhookSender(out, to, {}), event())
     assert (late.result, late.maybe) == ("again", True)
+    (down,) = sent(lambda out: WebhookSender(out, to, {}), event(), allow=[network.host])
     assert (inside.result, inside.maybe) == ("again", False)
+    assert (down.result, down.maybe) == ("again", False)
     assert len(network.asked) == 1

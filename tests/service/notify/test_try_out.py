@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from service import keys
 from service.brand import Brand
 from service.episodes import Episodes
 from service.notify.channel import CHANNEL
+from service.notify.route import Route
 from service.registry import Registry
 from service.settings import Settings
 from service.store import Store
@@ -17,7 +19,7 @@ from tests.collectors.networks import Network, Reply
 from tests.service.live import with_store
 from tests.service.notify.test_send_slack import Slack
 from tests.service.rest import serving
-from tests.service.test_lease import episode
+from tests.service.test_lease import AT, episode
 
 SECRET = "whsec_Rm9yZXNob2NrIGFjY2VwdGFuY2UgdGVzdHMgb25seQ=="
 
@@ -95,3 +97,18 @@ def test_a_channel_or_a_brand_that_is_not_there_is_404(store_url: str) -> None:
         channel = {"type": "slack", "webhook_url": f"{network.url}/x"}
         assert asked(store_url, network, channel, body) == [404, 404, 401]
     assert not network.asked
+
+
+def test_a_test_names_no_clients_that_the_channel_does_not_hear_of(store_url: str) -> None:
+    async def body(client: httpx.AsyncClient, store: Store) -> None:
+        await Registry(store).put_route(Route(name="acme", to=["c"], brands=["acme"]))
+        identity = f"ep_{keys.shard('globex').strip('{}')}_2_globex"
+        await Episodes(store).save(episode(evidence={"others": ["globex"]}))
+        await Episodes(store).save(episode(id=identity, brand="globex", opened_at=AT + timedelta(hours=1)))
+        assert (await press(client, store))["data"] == "episode"
+
+    with Network(lambda _: Reply(204)) as network:
+        asked(store_url, network, {"type": "webhook", "url": network.url, "secrets": [SECRET]}, body)
+    (told,) = network.asked
+    assert json.loads(told.body)["brand"] == "acme"
+    assert b"globex" not in told.body

@@ -190,10 +190,12 @@ def test_a_week_counts_mentions_episodes_and_pages_and_no_drill(store_url: str) 
         log = [entry.model_copy(update={"at": at["opened_at"]}) for entry in opened.log]
         await Episodes(store).save(opened.model_copy(update={"log": log}))
         await Episodes(store).save(revolt("acme", start + timedelta(days=2)))
+        blind = {"id": f"{opened.id}_blind", "kind": "blind", "detector": "blind", "log": log}
+        await Episodes(store).save(opened.model_copy(update=blind))
         return await watched(store, Brand(name="acme", query="acme"), start.timestamp(), NOW.timestamp())
 
     found = with_store(store_url, body)
-    assert (found.mentions, found.episodes, found.pages, found.lost) == (14, 1, 1, 0)
+    assert (found.mentions, found.episodes, found.pages, found.lost) == (14, 2, 1, 0)
     assert 0 < found.completeness["desk"] < 1
 
 

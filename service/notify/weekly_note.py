@@ -97,7 +97,8 @@ class WeeklyNote:
     def _to(self) -> list[str]:
         has = self._registry.channels
         built = {name: self._senders[has[name].type](has[name]) for name in sorted(wanted(self._registry))}
-        return [name for name, sender in built.items() if isinstance(sender, Speaker)]
+        hears = {name for name in built if brands_of(self._registry, name) != frozenset()}
+        return [name for name, sender in built.items() if isinstance(sender, Speaker) and name in hears]
 
     async def _tell(self, week: str, name: str, note: Mapping[str, Any]) -> None:
         """Make the channel's next try if that is due."""

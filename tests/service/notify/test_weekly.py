@@ -264,3 +264,12 @@ def test_a_channel_whose_routes_name_brands_reads_of_those_alone(store_url: str)
     assert "acme" in said["pr"]
     assert "globex" not in said["pr"]
     assert "globex" in said["ops"]
+
+
+def test_a_channel_that_no_route_names_gets_no_note(store_url: str) -> None:
+    async def body(at: Desk) -> list[str]:
+        await Registry(at.store).put_route(Route.model_validate({"name": "a", "to": ["pr"]}))
+        await at.process().turn()
+        return [name for name, _ in at.said]
+
+    assert desk(store_url, body) == ["pr"]

@@ -36,14 +36,16 @@ _given: set[int] = set()
 
 
 def free_port() -> int:
-    """A port nobody listens on, below those that the kernel gives to clients (32768 on Linux)."""
+    """A port nobody listens on, nor 10,000 above (a cluster's bus), both below those of clients (32768 on Linux)."""
     while True:
-        port = random.SystemRandom().randrange(20_000, 32_000)
-        if port in _given:
+        port = random.SystemRandom().randrange(11_000, 22_000)
+        both = {port, port + 10_000}
+        if both & _given:
             continue
-        with socket.socket() as probe, suppress(OSError):
+        with socket.socket() as probe, socket.socket() as bus, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            _given.add(port)
+            bus.bind(("127.0.0.1", port + 10_000))
+            _given.update(both)
             return port
 
 

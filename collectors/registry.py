@@ -88,20 +88,23 @@ class Source:
     website: bool = False
 
 
-def _build_x(settings: XSettings, brand: str, query: str, outbound: Outbound, secrets: Mapping[str, str]) -> XCollector:
+def _x_token(secrets: Mapping[str, str]) -> str:
     token = secrets.get("x_bearer_token")
     if not token:
         raise CollectorError("X needs a bearer token; set FORESHOCK_X_BEARER_TOKEN")
-    return XCollector(settings, brand, query, outbound, token, secrets.get("x_base_url", x_settings.BASE_URL))
+    return token
+
+
+def _build_x(settings: XSettings, brand: str, query: str, outbound: Outbound, secrets: Mapping[str, str]) -> XCollector:
+    return XCollector(
+        settings, brand, query, outbound, _x_token(secrets), secrets.get("x_base_url", x_settings.BASE_URL)
+    )
 
 
 def _build_x_stream(
     _settings: XStreamSettings, _brand: str, _query: str, outbound: Outbound, secrets: Mapping[str, str]
 ) -> XStream:
-    token = secrets.get("x_bearer_token")
-    if not token:
-        raise CollectorError("X needs a bearer token; set FORESHOCK_X_BEARER_TOKEN")
-    return XStream(outbound, token, secrets.get("x_base_url", x_settings.BASE_URL))
+    return XStream(outbound, _x_token(secrets), secrets.get("x_base_url", x_settings.BASE_URL))
 
 
 def _build_feed(

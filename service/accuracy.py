@@ -142,10 +142,6 @@ def window(
     )
 
 
-def _pages(episode: Episode, since: float) -> list[str]:
-    return [entry.type for entry in episode.log if entry.type in PAGES and entry.at.timestamp() >= since]
-
-
 def _false_pages(pages: Sequence[str]) -> list[str]:
     """Return the pages that the budget is of: a snooze that is over is what somebody asked for."""
     return [kind for kind in pages if kind != "episode.woken"]

@@ -83,7 +83,8 @@ def takes(channel: Channel, event: EventType) -> bool:
 
 def brands_of(has: Configured, channel: str) -> frozenset[str] | None:
     """Return the brands that a channel hears of, None where that is all: brand names are names of clients."""
-    routes = [route for route in all_routes(has) if channel in _reached(has, route)]
+    duty = OnCall(has.duties)
+    routes = [route for route in all_routes(has) if channel in duty.everybody(route.named())]
     if any(not route.brands for route in routes):
         return None
     return frozenset(brand for route in routes for brand in route.brands)
@@ -91,13 +92,11 @@ def brands_of(has: Configured, channel: str) -> frozenset[str] | None:
 
 def seen_by(has: Configured, channel: str, event: Event) -> Event:
     """Return an event as a channel may see it: of other brands in crisis, those that it hears of."""
-    others, known = event.episode.evidence.get("others"), brands_of(has, channel)
-    if not others or known is None or known.issuperset(others):
+    others = event.episode.evidence.get("others")
+    if not others:
+        return event
+    known = brands_of(has, channel)
+    if known is None or known.issuperset(others):
         return event
     evidence = {**event.episode.evidence, "others": [brand for brand in others if brand in known]}
     return event.model_copy(update={"episode": event.episode.model_copy(update={"evidence": evidence})})
-
-
-def _reached(has: Configured, route: Route) -> set[str]:
-    duties = [has.duties[name].everybody() for name in route.named() if name in has.duties]
-    return set(route.named()).union(*duties)
